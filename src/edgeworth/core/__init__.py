@@ -1,0 +1,1 @@
+"""Words: types, units, errors, clock, random, frame schemas, config. Imports nothing of ours, does no I/O."""

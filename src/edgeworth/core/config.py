@@ -1,0 +1,193 @@
+"""Settings: one TOML, environment variables, defaults; frozen models; an unknown key is an error with a suggestion.
+
+Precedence: explicit overrides (flags) > environment `EDGEWORTH_SECTION__KEY` > `edgeworth.toml` > default. `origins`
+says for each key where its value came from. Secrets have no place here: a key that looks like one is refused.
+"""
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from edgeworth.core.errors import ConfigError
+from edgeworth.core.paths import Home, default_home
+
+_PREFIX = "EDGEWORTH_"
+_SECRET = re.compile(r"(^|_)(secret|password|passphrase|private_key|api_key|apikey|mnemonic)s?($|_)", re.IGNORECASE)
+_NOT_SETTINGS = {"EDGEWORTH_HOME", "EDGEWORTH_RECORDED", "EDGEWORTH_CONFIG"}
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class CostSettings(_Section):
+    """What a trade pays beyond the price where no order book is recorded; stated, so fills are labelled low fidelity."""
+
+    half_spread: float = Field(0.01, ge=0, le=0.2, description="Half the bid-ask spread, dollars per share.")
+    spread_share: float = Field(0.0, ge=0, le=1, description="Extra half spread as a share of p(1-p).")
+    depth: float = Field(500.0, gt=0, description="Dollars to buy per market and observation at that spread.")
+    use_fees: bool = Field(True, description="Charge each market's own dated fee schedule.")
+    multiplier: float = Field(
+        1.0, ge=0, le=10, description="Scales spread and fees together; 0, 1 and 2 are always reported."
+    )
+
+
+class RiskSettings(_Section):
+    """Limits; shares are of current equity. The same gate runs in backtest, paper and live."""
+
+    bankroll: float = Field(1000.0, gt=0, description="Starting cash, dollars.")
+    kelly: float = Field(0.25, gt=0, le=1, description="Fraction of the error-shrunk Kelly stake.")
+    min_edge: float = Field(0.0, ge=0, le=0.5, description="Smallest expected profit per share after costs, dollars.")
+    max_order: float = Field(25.0, gt=0, description="Largest single order, dollars.")
+    max_market: float = Field(0.05, gt=0, le=1, description="Largest share of equity in one market.")
+    max_event: float = Field(0.10, gt=0, le=1, description="Largest share of equity in one event.")
+    max_category: float = Field(0.30, gt=0, le=1, description="Largest share of equity in one category.")
+    max_total: float = Field(0.60, gt=0, le=1, description="Largest share of equity in open positions.")
+    drawdown_start: float = Field(0.10, ge=0, lt=1, description="Drawdown at which stakes begin to shrink.")
+    drawdown_stop: float = Field(0.25, gt=0, le=1, description="Drawdown at which no new position is opened.")
+    stop_loss: float = Field(
+        0.0, ge=0, le=1, description="Exit when the mark falls by this share of the cost; 0 = off."
+    )
+    take_profit: float = Field(0.0, ge=0, description="Exit when the mark gains this share of the cost; 0 = off.")
+    max_hold_days: float = Field(0.0, ge=0, description="Exit after this many days; 0 = hold to resolution.")
+    exit_on_edge_gone: bool = Field(False, description="Exit when the price passes the fair value.")
+
+
+class ProofSettings(_Section):
+    """How verdicts are computed."""
+
+    bootstraps: int = Field(1000, ge=100, le=100_000, description="Event-block bootstrap repetitions.")
+    confidence: float = Field(0.95, gt=0.5, lt=1, description="Level of every interval.")
+    prior_events: float = Field(100.0, gt=0, description="Weight of the market price in a rule's learned fair value.")
+    min_coverage: float = Field(0.5, ge=0, le=1, description="Share of chosen markets that must have prices.")
+    holdout: float = Field(0.2, ge=0, lt=0.9, description="Last share of time kept locked.")
+
+
+class RunSettings(_Section):
+    """How work is done."""
+
+    seed: int = Field(7, ge=0, description="Seed of every random stream.")
+    threads: int = Field(0, ge=0, le=256, description="Worker threads; 0 = all cores.")
+
+
+class Settings(_Section):
+    """All settings."""
+
+    mode: str = Field("paper", pattern="^(paper|live)$", description="paper, or live (which also needs a flag).")
+    venue: str = Field("sandbox", pattern="^(sandbox|polymarket)$", description="Where data and orders go.")
+    costs: CostSettings = CostSettings()
+    risk: RiskSettings = RiskSettings()
+    proof: ProofSettings = ProofSettings()
+    run: RunSettings = RunSettings()
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Settings with their home and the origin of each dotted key (`default`, a file's path, `environment`, `flag`)."""
+
+    settings: Settings
+    home: Home
+    origins: dict[str, str]
+    file: Path | None
+
+
+def dotted_keys() -> dict[str, str]:
+    """Return every dotted setting with its description."""
+    result: dict[str, str] = {}
+    for name, info in Settings.model_fields.items():
+        if isinstance(info.annotation, type) and issubclass(info.annotation, _Section):
+            for key, inner in info.annotation.model_fields.items():
+                result[f"{name}.{key}"] = inner.description or ""
+        else:
+            result[name] = info.description or ""
+    return result
+
+
+def load(
+    home: Path | None = None,
+    file: Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    environ: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+) -> Config:
+    """Read the configuration; raises ConfigError with the key, and a suggestion for a misspelt one.
+
+    `overrides` are dotted keys from flags. The file is `file`, else `folder`/edgeworth.toml, else the home's own.
+    """
+    variables = dict(os.environ if environ is None else environ)
+    root = home or default_home(variables)
+    place = Home(root)
+    chosen = _find_file(file, folder or Path.cwd(), place, variables)
+    values: dict[str, Any] = {}
+    origins = dict.fromkeys(dotted_keys(), "default")
+    if chosen:
+        _merge(values, origins, _flatten(_read_toml(chosen)), str(chosen))
+    _merge(values, origins, _from_environment(variables), "environment")
+    _merge(values, origins, dict(overrides or {}), "flag")
+    return Config(_validate(values), place, origins, chosen)
+
+
+def _find_file(file: Path | None, folder: Path, home: Home, variables: Mapping[str, str]) -> Path | None:
+    explicit = file or (Path(variables["EDGEWORTH_CONFIG"]) if variables.get("EDGEWORTH_CONFIG") else None)
+    if explicit:
+        if not explicit.is_file():
+            raise ConfigError("config-unreadable", f"no configuration file at {explicit}")
+        return explicit
+    return next((path for path in (folder / "edgeworth.toml", home.config) if path.is_file()), None)
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError("config-unreadable", f"{path}: {error}") from error
+
+
+def _flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            flat.update(_flatten(value, f"{prefix}{key}."))
+        else:
+            flat[prefix + key] = value
+    return flat
+
+
+def _from_environment(variables: Mapping[str, str]) -> dict[str, Any]:
+    found = {}
+    for name, value in variables.items():
+        if name.startswith(_PREFIX) and name not in _NOT_SETTINGS and not name.startswith("EDGEWORTH_TEST_"):
+            found[name[len(_PREFIX) :].lower().replace("__", ".")] = value
+    return found
+
+
+def _merge(values: dict[str, Any], origins: dict[str, str], new: Mapping[str, Any], origin: str) -> None:
+    for key, value in new.items():
+        if _SECRET.search(key.replace(".", "_")):
+            raise ConfigError("config-secret", f"'{key}' looks like a secret ({origin})")
+        if key not in origins:
+            close = difflib.get_close_matches(key, origins, n=1, cutoff=0.5)
+            hint = f"did you mean '{close[0]}'?" if close else "edgeworth doctor config lists the keys"
+            raise ConfigError("config-unknown-key", f"unknown setting '{key}' ({origin})", hint)
+        values[key] = value
+        origins[key] = origin
+
+
+def _validate(values: Mapping[str, Any]) -> Settings:
+    tree: dict[str, Any] = {}
+    for key, value in values.items():
+        section, _, name = key.rpartition(".")
+        (tree.setdefault(section, {}) if section else tree)[name] = value
+    try:
+        return Settings.model_validate(tree)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise ConfigError("config-bad-value", f"'{key}': {first['msg'].lower()}", value=repr(first["input"])) from error

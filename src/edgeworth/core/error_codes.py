@@ -1,0 +1,83 @@
+"""The catalogue of error codes: what each means, how it is fixed. `docs/reference/errors.md` is generated from it."""
+
+from typing import NamedTuple
+
+
+class CodeDoc(NamedTuple):
+    """Document one code: `meaning` says what happened, `hint` what to do when the raiser has nothing better."""
+
+    meaning: str
+    hint: str
+
+
+CODES: dict[str, CodeDoc] = {
+    # usage
+    "unknown-command": CodeDoc("The verb does not exist.", "edgeworth --help"),
+    "bad-option": CodeDoc("An option or argument is missing, unknown or malformed.", "add --help to the command"),
+    "bad-date": CodeDoc("A date is not understood.", "write 2026-01-31, 2026-01-31T12:00:00Z, 2026-Q1 or 30d"),
+    "bad-duration": CodeDoc("A duration is not understood.", "write 15m, 6h, 7d or 2w"),
+    "bad-interval": CodeDoc("The start does not lie before the end.", "swap --from and --to, or widen the range"),
+    "bad-grid": CodeDoc("A sweep specification is not understood.", "write --grid 'threshold=0.55:0.95:0.05'"),
+    "bad-sample": CodeDoc("A sampling rule is not understood.", "write calendar:monday, age:7d or resolution:7d"),
+    "bad-number": CodeDoc("A value is not a number, or out of range.", "see --help for the allowed range"),
+    "bad-query": CodeDoc("An SQL query cannot be run.", "edgeworth data sql 'select * from markets limit 5'"),
+    "bad-name": CodeDoc("A name has characters or a form that is not allowed.", "use letters, digits and dashes"),
+    "unknown-strategy": CodeDoc("No strategy has this name.", "edgeworth backtest --list"),
+    "unknown-parameter": CodeDoc("The strategy has no such parameter.", "edgeworth backtest --list shows parameters"),
+    "unknown-feature": CodeDoc("No feature has this name.", "see docs/reference/features.md"),
+    "unknown-market": CodeDoc("No market matches.", "edgeworth data ls --search WORDS"),
+    "ambiguous-market": CodeDoc("Several markets match.", "use the slug or a longer id prefix"),
+    "unknown-run": CodeDoc("No run has this id.", "edgeworth backtest --runs"),
+    "unknown-scenario": CodeDoc("No simulated world has this name.", "edgeworth demo --about"),
+    "unknown-topic": CodeDoc("There is no explanation under this name.", "edgeworth doctor explain"),
+    "unknown-source": CodeDoc("No data source has this name.", "edgeworth data ls --sources"),
+    "file-exists": CodeDoc("The file exists already and is not overwritten.", "choose another name, or pass --force"),
+    # config and access
+    "config-unknown-key": CodeDoc("The configuration holds a key that does not exist.", "edgeworth doctor config"),
+    "config-bad-value": CodeDoc("A setting has a value of the wrong type or range.", "edgeworth doctor config"),
+    "config-unreadable": CodeDoc("The configuration file cannot be read or parsed.", "check the TOML syntax"),
+    "config-secret": CodeDoc("A secret stands in the configuration file.", "use the environment or the keyring"),
+    "home-unwritable": CodeDoc("The home folder cannot be written.", "set EDGEWORTH_HOME to a folder you own"),
+    "output-unwritable": CodeDoc("The output cannot be written.", "choose another path with --output"),
+    "disk-full": CodeDoc("The disk is full.", "free space, then run the same command again: it resumes"),
+    "another-instance": CodeDoc("Another edgeworth process owns this home.", "wait for it, or use another --home"),
+    # data
+    "file-not-found": CodeDoc("The file does not exist.", "check the path"),
+    "file-unreadable": CodeDoc("The file cannot be read.", "check its permissions"),
+    "file-truncated": CodeDoc("The file ends in the middle of a record.", "fetch it again; what came before is kept"),
+    "format-unknown": CodeDoc("The file has no recognised shape.", "describe it with --mapping FILE.toml"),
+    "format-mixed": CodeDoc("The file starts as one shape and goes on as another.", "split the file"),
+    "mapping-unreadable": CodeDoc("The mapping file cannot be parsed.", "see docs/how-to/import-own-data.md"),
+    "mapping-bad-field": CodeDoc(
+        "The mapping names a field that does not exist.", "see the list of fields in the docs"
+    ),
+    "mapping-bad-column": CodeDoc("The mapping names a column the file does not have.", "compare with the header"),
+    "mapping-bad-unit": CodeDoc("The mapping names a unit that does not exist.", "see the list of units in the docs"),
+    "store-corrupt": CodeDoc("A stored file differs from its checksum.", "edgeworth data verify, then import again"),
+    "store-newer": CodeDoc("The home was written by a newer edgeworth.", "upgrade edgeworth"),
+    "store-locked": CodeDoc("The database is locked by another process.", "wait for it, or stop it"),
+    "store-empty": CodeDoc("There is no data yet.", "edgeworth demo, or edgeworth data import PATH"),
+    "no-prices": CodeDoc("No price lies in the chosen range.", "edgeworth data ls shows what is there"),
+    "no-resolved": CodeDoc("No market in the chosen range has resolved.", "widen the range"),
+    "coverage-too-low": CodeDoc("Too few of the chosen markets have prices.", "import more, or lower --min-coverage"),
+    "price-label": CodeDoc(
+        "The price equals the outcome in every row: it was sampled after the resolution.",
+        "use prices observed before the outcome was known",
+    ),
+    "implausible-candles": CodeDoc("The candles do not look like a traded price.", "check the source"),
+    "implausible-prices": CodeDoc("The prices do not look like a prediction market's.", "check columns and units"),
+    "look-ahead": CodeDoc(
+        "The sampling is anchored on the resolution: it looks ahead.",
+        "use calendar or age sampling, or pass --allow-look-ahead to see the inflated figure",
+    ),
+    "hindsight-column": CodeDoc("A column known only afterwards cannot enter a feature frame.", "drop the column"),
+    "schema-mismatch": CodeDoc("A frame does not have the columns its schema demands.", "compare with the schema"),
+    "not-row-wise": CodeDoc("The rule looks beyond its own row.", "use only columns of `row`, elementwise"),
+    "strategy-broken": CodeDoc("The strategy file cannot be loaded or run.", "run its test"),
+    "report-unreadable": CodeDoc("The stored run cannot be read.", "run the backtest again"),
+    # gates and outcome
+    "check-failed": CodeDoc("A check did not pass.", "see the lines marked failed"),
+    "import-partial": CodeDoc("Some files could not be imported.", "see the list; the rest is stored"),
+    "interrupted": CodeDoc("Stopped by the user.", "run the same command again: it resumes"),
+    "internal": CodeDoc("A bug in edgeworth.", "the traceback is in the log file named above; please report it"),
+}
