@@ -31,7 +31,7 @@ class CostSettings(_Section):
     """What a trade pays beyond the price where no order book is recorded; stated, so fills are labelled low fidelity."""
 
     half_spread: float = Field(0.01, ge=0, le=0.2, description="Half the bid-ask spread, dollars per share.")
-    spread_share: float = Field(0.0, ge=0, le=1, description="Extra half spread as a share of p(1-p).")
+    spread_share: float = Field(0.0, ge=0, le=1, description="Extra half spread, as a share of p(1-p).")
     depth: float = Field(500.0, gt=0, description="Dollars to buy per market and observation at that spread.")
     use_fees: bool = Field(True, description="Charge each market's own dated fee schedule.")
     multiplier: float = Field(

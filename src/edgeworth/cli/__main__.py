@@ -1,0 +1,5 @@
+"""`python -m edgeworth.cli`."""
+
+from edgeworth.cli.main import main
+
+main()

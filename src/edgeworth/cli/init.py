@@ -1,0 +1,70 @@
+"""`edgeworth init`: a wizard for the settings file, and a scaffold for a strategy."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edgeworth.cli.options import Group, examples, option
+from edgeworth.cli.output import advise, emit, wants_json
+from edgeworth.core.errors import UsageError
+
+
+@click.group("init", cls=Group, default="settings", help="Write a settings file, or scaffold a strategy.")
+def command() -> None:
+    """Group the sub-commands."""
+
+
+@examples("edgeworth init --yes", "edgeworth init --yes --force --output edgeworth.toml")
+@command.command("settings", hidden=True)
+@click.option("--yes", is_flag=True, help="Take every default, ask nothing.")
+@click.option("--force", is_flag=True, help="Overwrite an existing file.")
+@click.option("--output", type=click.Path(path_type=Path), default=Path("edgeworth.toml"), show_default=True)
+@click.pass_context
+def settings(ctx: click.Context, yes: bool, force: bool, output: Path) -> None:
+    """Ask six questions, each with a default, and write edgeworth.toml."""
+    from edgeworth.app import setup
+
+    quiet = yes or bool(option(ctx, "no_input")) or wants_json(ctx)
+    if not quiet and not sys.stdin.isatty():
+        raise UsageError("bad-option", "there is no terminal to ask on", "pass --yes to take the defaults")
+    if output.exists() and not force:
+        raise UsageError("file-exists", f"{output} exists already")
+    answers = {key: setup.default_of(key) if quiet else _ask(key, text) for key, text in setup.QUESTIONS}
+    text = setup.settings_text(answers)
+    setup.write_new(output, text, force=force)
+    if wants_json(ctx):
+        emit(ctx, "init", {"file": output, "settings": answers}, next_commands=["edgeworth doctor"])
+        return
+    click.echo(text, nl=False)
+    click.echo(f"written to {output}", err=True)
+    advise(ctx, "edgeworth doctor", "edgeworth demo")
+
+
+def _ask(key: str, text: str) -> Any:
+    from edgeworth.app import setup
+
+    default = setup.default_of(key)
+    return click.prompt(text, default=default, type=type(default), err=True)
+
+
+@examples("edgeworth init strategy my-fade")
+@command.command("strategy")
+@click.argument("name")
+@click.option("--folder", type=click.Path(path_type=Path), default=Path(), help="Where to write it.")
+@click.option("--force", is_flag=True, help="Overwrite existing files.")
+@click.pass_context
+def strategy(ctx: click.Context, name: str, folder: Path, force: bool) -> None:
+    """Write a strategy called NAME and its test, ready to run."""
+    from edgeworth.app import setup
+
+    paths = setup.write_strategy(name, folder, force=force)
+    script = next((path for path in paths if not path.name.startswith("test_")), paths[0])
+    following = f"edgeworth backtest ./{script}" if not script.is_absolute() else f"edgeworth backtest {script}"
+    if wants_json(ctx):
+        emit(ctx, "init-strategy", {"files": paths}, next_commands=[following])
+        return
+    for path in paths:
+        click.echo(path)
+    advise(ctx, following)

@@ -1,0 +1,103 @@
+"""`edgeworth report`: write a run's report, or measure how calibrated the market is."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from edgeworth.cli.options import Group, examples
+from edgeworth.cli.output import advise, configuration, console, emit, wants_json
+
+if TYPE_CHECKING:
+    from edgeworth.research.types import CalibrationReport
+
+
+@click.group(
+    "report", cls=Group, default="run", words=True,
+    help="Write a run's report (edgeworth report RUN), or measure how calibrated the market is.",
+)  # fmt: skip
+def command() -> None:
+    """Group the sub-commands."""
+
+
+@examples("edgeworth report last", "edgeworth report last --json")
+@command.command("run")
+@click.argument("run", default="last")
+@click.option("--output", type=click.Path(path_type=Path), help="Folder to write to; the run's own by default.")
+@click.pass_context
+def run(ctx: click.Context, run: str, output: Path | None) -> None:
+    """Write the report of RUN (an id, its beginning, or `last`) as HTML, Markdown and JSON."""
+    from edgeworth.app.reporting import write_run_report
+
+    paths, metrics = write_run_report(configuration(ctx), run, output)
+    if wants_json(ctx):
+        emit(ctx, "report", {"files": paths, "metrics": metrics})
+        return
+    for path in paths.values():
+        click.echo(path)
+    advise(ctx, f"open {paths['html']}")
+
+
+@examples(
+    "edgeworth report calibration --sample calendar:monday --outcomes all",
+    "edgeworth report calibration --sample age:2d --until event-known --outcomes all --json",
+)
+@command.command("calibration")
+@click.option("--sample", default="calendar:monday", show_default=True, help="calendar:DAY, age:Nd or resolution:Nd.")
+@click.option("--until", type=click.Choice(["resolved", "event-known"]), default="resolved", show_default=True)
+@click.option("--outcomes", type=click.Choice(["yes-no", "all"]), default="yes-no", show_default=True)
+@click.option("--source", help="Data source; the one with the most resolved markets by default, `all` pools.")
+@click.option("--from", "start", metavar="DATE", help="First instant.")
+@click.option("--to", "end", metavar="DATE", help="Last instant.")
+@click.option("--allow-look-ahead", is_flag=True, help="Permit a sample anchored on the resolution; stamps everything.")
+@click.option("--output", type=click.Path(path_type=Path), help="Also write calibration.html, .md and .json there.")
+@click.pass_context
+def calibration(
+    ctx: click.Context, sample: str, until: str, outcomes: str, source: str | None, start: str | None, end: str | None,
+    allow_look_ahead: bool, output: Path | None,
+) -> None:  # fmt: skip
+    """Measure how calibrated the market price is, under several lenses."""
+    from edgeworth.app.reporting import CalibrationRequest, measure_calibration
+
+    request = CalibrationRequest(sample, until, outcomes, source, start, end, allow_look_ahead)
+    report, files = measure_calibration(configuration(ctx), request, output)
+    if wants_json(ctx):
+        emit(ctx, "calibration", {**report.to_dict(), "files": files})
+        return
+    _print(ctx, report)
+    for path in files:
+        click.echo(path)
+
+
+def _print(ctx: click.Context, report: "CalibrationReport") -> None:
+    from rich.table import Table
+
+    out = console(ctx)
+    if report.look_ahead:
+        out.print("[bold red]LOOK-AHEAD[/bold red] sampled with knowledge of the outcome; no number here is a result")
+    out.print(
+        f"source {report.source}   sample {report.sample}   until {report.until}   outcomes {report.outcomes}\n"
+        f"n {report.n:,}   markets {report.markets:,}   independent events {report.events:,}\n"
+        f"Brier {report.brier:.5f}   log-loss {report.log_loss:.5f}   base rate {report.base_rate:.4f}   "
+        f"mean price {report.mean_price:.4f}",
+        markup=False,
+    )
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("price", "n", "events", "mean price", "YES came", "95 % by event"):
+        table.add_column(name, justify="right")
+    for row in report.table:
+        table.add_row(
+            f"{row.low:.2f}-{row.high:.2f}", f"{row.n:,}", f"{row.events:,}", f"{row.mean_price:.4f}",
+            f"{row.win_rate:.4f}", f"[{row.cluster_low:.3f}, {row.cluster_high:.3f}]",
+        )  # fmt: skip
+    out.print(table)
+    lenses = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("lens", "n", "events", "win - price", "95 % by event"):
+        lenses.add_column(name, justify="left" if name == "lens" else "right")
+    for lens in report.lenses:
+        lenses.add_row(
+            f"{lens.group}: {lens.name}", f"{lens.n:,}", f"{lens.events:,}", f"{lens.bias:+.4f}",
+            f"[{lens.low:+.3f}, {lens.high:+.3f}]",
+        )  # fmt: skip
+    out.print(lenses)
+    out.print(report.sign_flips, markup=False)
