@@ -50,9 +50,9 @@ def errors_page() -> str:
 def schemas_page() -> str:
     """Return the page of frame schemas."""
     head = (
-        "# Frames and tables\n\nEach column has an era: *static* is fixed when a market is first seen, *as-of* was known\n"
-        "by the row's instant, *hindsight* only afterwards. Hindsight cannot enter a feature frame: the schema layer\n"
-        "refuses it. `markets`, `prices`, `resolutions` and `candles` can be queried with `edgeworth data sql`.\n"
+        "# Frames and tables\n\nEach column has an era: *static* is fixed when a market is first seen, *as-of* was\n"
+        "known by the row's instant, *hindsight* only afterwards; the schema layer keeps it out of feature frames.\n"
+        "`markets`, `prices`, `resolutions` and `candles` can be queried with `edgeworth data sql`.\n"
     )
     parts = [head]
     for schema in SCHEMAS.values():

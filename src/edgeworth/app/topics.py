@@ -38,11 +38,11 @@ TOPICS = {
     ),
     "look-ahead": (
         "Using what was not known yet. Counting '7 days before' back from the resolution is look-ahead: when a\n"
-        "market resolves early, that choice tells the outcome. Horizons count back from the scheduled end as known then."
+        "market resolves early, that choice tells the outcome. Horizons count from the scheduled end as known then."
     ),
     "low-fidelity": (
-        "No order book was recorded for these prices, so fills pay a stated spread and meet a stated depth. Change them\n"
-        "with costs.half_spread and costs.depth; every verdict is repeated at 0x, 1x and 2x costs."
+        "No order book was recorded for these prices, so fills pay a stated spread and meet a stated depth. Change\n"
+        "them with costs.half_spread and costs.depth; every verdict is repeated at 0x, 1x and 2x costs."
     ),
     "trials": (
         "How many variants of an idea were tried on this data, failed and repeated ones too. The best of many looks\n"

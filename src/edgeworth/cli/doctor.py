@@ -21,7 +21,7 @@ def check(ctx: click.Context) -> None:
     """Run every check; exit 8 when one fails."""
     from edgeworth.app.checks import as_rows, run_checks
 
-    checks = run_checks(configuration(ctx))
+    checks = run_checks(configuration(ctx, reading=False))
     failed = [item.name for item in checks if item.status == "fail"]
     if wants_json(ctx):
         if not failed:
@@ -45,7 +45,7 @@ def config(ctx: click.Context) -> None:
     """Print every setting with its value and where it came from."""
     from edgeworth.core.config import dotted_keys
 
-    loaded = configuration(ctx)
+    loaded = configuration(ctx, reading=False)
     tree = loaded.settings.model_dump()
     rows = []
     for key, text in dotted_keys().items():

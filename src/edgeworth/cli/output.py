@@ -19,15 +19,25 @@ if TYPE_CHECKING:
     from edgeworth.core.config import Config
 
 
-def configuration(ctx: click.Context, **overrides: Any) -> "Config":
-    """Load the settings with the global options applied; `overrides` are dotted keys with `.` written as `__`."""
+def configuration(ctx: click.Context, *, reading: bool = True, **overrides: Any) -> "Config":
+    """Load the settings with the global options applied; `overrides` are dotted keys with `.` written as `__`.
+
+    With `reading`, a home without data of its own gives way to the demo's simulated world inside it, and says so.
+    """
+    from edgeworth.app.homes import reading_home
     from edgeworth.core import config
 
     flags = {key.replace("__", "."): value for key, value in overrides.items() if value is not None}
     home, file = option(ctx, "home"), option(ctx, "config")
-    return config.load(
+    loaded = config.load(
         home=Path(home).expanduser() if home else None, file=Path(file).expanduser() if file else None, overrides=flags
     )
+    if not reading:
+        return loaded
+    chosen = reading_home(loaded)
+    if chosen.home != loaded.home and not option(ctx, "quiet") and not wants_json(ctx):
+        click.echo("SANDBOX  the demo's simulated world (nothing else has been imported yet)", err=True)
+    return chosen
 
 
 def wants_json(ctx: click.Context) -> bool:

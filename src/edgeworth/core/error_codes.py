@@ -24,6 +24,7 @@ CODES: dict[str, CodeDoc] = {
     "bad-name": CodeDoc("A name has characters or a form that is not allowed.", "use letters, digits and dashes"),
     "unknown-strategy": CodeDoc("No strategy has this name.", "edgeworth backtest --list"),
     "unknown-parameter": CodeDoc("The strategy has no such parameter.", "edgeworth backtest --list shows parameters"),
+    "bad-parameter": CodeDoc("A strategy's parameter has a value that does not fit.", "see edgeworth backtest --list"),
     "unknown-feature": CodeDoc("No feature has this name.", "see docs/reference/features.md"),
     "unknown-market": CodeDoc("No market matches.", "edgeworth data ls --search WORDS"),
     "ambiguous-market": CodeDoc("Several markets match.", "use the slug or a longer id prefix"),
@@ -54,6 +55,13 @@ CODES: dict[str, CodeDoc] = {
     "mapping-bad-column": CodeDoc("The mapping names a column the file does not have.", "compare with the header"),
     "mapping-bad-unit": CodeDoc("The mapping names a unit that does not exist.", "see the list of units in the docs"),
     "store-corrupt": CodeDoc("A stored file differs from its checksum.", "edgeworth data verify, then import again"),
+    "manifest-corrupt": CodeDoc(
+        "The list of stored files does not match its own checksum.", "restore manifest.json, or import again"
+    ),
+    "lake-part-missing": CodeDoc("A stored file is gone.", "restore it, or import its source again"),
+    "lake-part-extra": CodeDoc(
+        "A file lies in the lake that no import finished.", "harmless: import again, or delete the file"
+    ),
     "store-newer": CodeDoc("The home was written by a newer edgeworth.", "upgrade edgeworth"),
     "store-locked": CodeDoc("The database is locked by another process.", "wait for it, or stop it"),
     "store-empty": CodeDoc("There is no data yet.", "edgeworth demo, or edgeworth data import PATH"),

@@ -1,10 +1,12 @@
 """The only place that makes randomness: every draw comes from a named, seeded stream."""
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     import numpy as np
+
+    Generator: TypeAlias = np.random.Generator
 
 
 def stream(seed: int, *names: str | int) -> "np.random.Generator":

@@ -1,0 +1,203 @@
+"""The demo: simulate a world, import its files like anyone's, backtest, report, and compare with the truth.
+
+Only here is the truth looked at, after the verdicts: a simulated world knows what each trade was worth.
+"""
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edgeworth.app.homes import demo_home
+from edgeworth.core.clock import Clock
+from edgeworth.core.config import Config
+from edgeworth.core.errors import AccessError, DataError
+from edgeworth.core.paths import Home
+from edgeworth.core.progress import Progress
+from edgeworth.sandbox.identity import conditions
+from edgeworth.sandbox.scenario import find_scenario
+from edgeworth.sandbox.world import World, generate
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from edgeworth.research.types import BacktestResult, Verdict
+
+MARKER = "demo.json"
+_VISIBLE = 0.005  # dollars per share; a smaller true edge is not worth a word
+Say = Callable[[str, str, float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One strategy's verdict beside the truth: `true_edge` is the mean worth of its trades in dollars per share."""
+
+    strategy: str
+    verdict: "Verdict"
+    true_edge: float | None
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class DemoResult:
+    """What the demo made: its home, the run, its report and one finding per strategy."""
+
+    home: Home
+    result: "BacktestResult"
+    report: dict[str, Path]
+    findings: tuple[Finding, ...]
+    truth: dict[str, Any]
+    seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-ready values."""
+        return {
+            "home": self.home.root,
+            "run": self.result.run_id,
+            "report": self.report,
+            "findings": [
+                {
+                    "strategy": item.strategy,
+                    "true_edge": item.true_edge,
+                    "sentence": item.sentence,
+                    "verdict": item.verdict.to_dict(),
+                }
+                for item in self.findings
+            ],
+            "truth": self.truth,
+            "seconds": self.seconds,
+        }
+
+
+def run_demo(config: Config, scenario: str, seed: int, tools: tuple[Progress, Clock, Say]) -> DemoResult:
+    """Run the whole pipeline on a fresh world; `say(step, what, seconds)` is told of every step.
+
+    Raises UsageError `unknown-scenario`, AccessError `home-unwritable`.
+    """
+    progress, clock, say = tools
+    chosen = find_scenario(scenario)
+    home = _fresh(demo_home(config.home), scenario, seed)
+    begun = clock.monotonic()
+    world = generate(chosen, seed)
+    files = world.write(home.root / "world")
+    truth = world.truth
+    step = _stamp(clock, say, begun, "world", _world_words(truth))
+    _import(home, files, progress, clock)
+    step = _stamp(clock, say, step, "import", _import_words(home))
+    result = _backtest(config, home, progress, clock)
+    _stamp(clock, say, step, "backtest", f"{len(result.results)} strategies, each with its reverse control")
+    step = clock.monotonic()
+    from edgeworth.research.report import write_report
+
+    report = write_report(result.folder)
+    _stamp(clock, say, step, "report", str(report["html"]))
+    findings = _compare(world, result)
+    return DemoResult(home, result, report, findings, truth, clock.monotonic() - begun)
+
+
+def _stamp(clock: Clock, say: Say, begun: float, step: str, words: str) -> float:
+    now = clock.monotonic()
+    say(step, words, now - begun)
+    return now
+
+
+def _fresh(home: Home, scenario: str, seed: int) -> Home:
+    """Empty the demo's home; only a folder that the demo made itself is ever removed."""
+    try:
+        if home.root.exists() and any(home.root.iterdir()):
+            if not (home.root / MARKER).is_file():
+                raise AccessError("home-unwritable", f"{home.root} exists and was not made by the demo")
+            shutil.rmtree(home.root)
+        home.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        (home.root / MARKER).write_text(json.dumps({"scenario": scenario, "seed": seed}), encoding="utf-8")
+    except OSError as error:
+        raise AccessError("home-unwritable", f"{home.root}: {error.strerror or error}") from error
+    return home
+
+
+def _world_words(truth: dict[str, Any]) -> str:
+    biases = len(truth["biases"])
+    planted = f"{biases} bias{'' if biases == 1 else 'es'} planted" if biases else "nothing planted"
+    return f"{truth['markets']:,} markets in {truth['events']:,} events, {truth['points']:,} prices, {planted}"
+
+
+def _import(home: Home, files: list[Path], progress: Progress, clock: Clock) -> None:
+    from edgeworth.collect.importing.pipeline import import_paths
+
+    report = import_paths(files, home, progress=progress, clock=clock)
+    if report.refused or not report.adds_up():
+        refused = "; ".join(f"{file.path}: {file.refused} {file.message}" for file in report.refused)
+        raise DataError("import-partial", f"the simulated world did not import: {refused or 'counts do not add up'}")
+
+
+def _import_words(home: Home) -> str:
+    from edgeworth.store.asof import price_sources
+
+    source = price_sources(home)[0]
+    return (
+        f"{source.points:,} prices of {source.markets:,} markets, {source.resolved_markets:,} of them resolved; "
+        "read = stored + duplicates + quarantined"
+    )
+
+
+def _backtest(config: Config, home: Home, progress: Progress, clock: Clock) -> "BacktestResult":
+    from edgeworth.research.backtest import run_backtest
+    from edgeworth.strategies.registry import shipped
+
+    strategies = [rule for _, rule in sorted(shipped().items())]
+    return run_backtest(home, strategies, config.settings, progress=progress, clock=clock, command="edgeworth demo")
+
+
+def _compare(world: World, result: "BacktestResult") -> tuple[Finding, ...]:
+    import polars as pl
+
+    from edgeworth.research.runs import TRADES
+
+    trades = pl.read_parquet(result.folder / TRADES).filter(pl.col("kind") == "rule", pl.col("status") == "settled")
+    worth = true_edges(world, trades)
+    findings = []
+    for item in result.results:
+        mine = worth[(trades["strategy"] == item.strategy).to_numpy()]
+        edge = float(mine.mean()) if len(mine) else None
+        findings.append(Finding(item.strategy, item.verdict, edge, _sentence(item.verdict, edge)))
+    return tuple(findings)
+
+
+def true_edges(world: World, trades: "pl.DataFrame") -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Return what each one-share trade was worth in truth: P(side wins) at its fill minus its all-in cost, dollars.
+
+    `trades` needs market_id, t_fill, side and cost_e6, as in a run's trades.parquet. NaN where the world has no such
+    point.
+    """
+    arrays = world.panel_arrays()
+    number = {name: index for index, name in enumerate(conditions(world))}
+    worth = np.full(trades.height, np.nan)
+    rows = trades.select("market_id", "t_fill", "side", "cost_e6").iter_rows()
+    for position, (market_id, t_fill, side, cost) in enumerate(rows):
+        market = number.get(market_id)
+        if market is None:
+            continue
+        first, last = int(arrays.offsets[market]), int(arrays.offsets[market + 1])
+        point = first + int(np.searchsorted(arrays.t[first:last], t_fill))
+        if point < last and arrays.t[point] == t_fill:
+            latent = float(arrays.latent[point])
+            worth[position] = (latent if side > 0 else 1.0 - latent) - cost / 1e6
+    return worth
+
+
+def _sentence(verdict: "Verdict", edge: float | None) -> str:
+    found = str(verdict.outcome) == "edge at this size"
+    if edge is None:
+        return "never fired here, so there is nothing to say"
+    cents = f"{100 * edge:+.1f} cents a share in truth"
+    if found and edge > 0:
+        return f"edge found, and one is there ({cents})"
+    if found:
+        return f"FALSE ALARM: an edge is claimed where there is none ({cents})"
+    if edge > _VISIBLE:
+        return f"an edge is there ({cents}), but {verdict.events:,} events do not prove it"
+    return f"nothing found, and nothing is there ({cents})"

@@ -1,0 +1,21 @@
+"""Which home a command reads: the user's own, or the demo's world inside it while nothing else is there."""
+
+import dataclasses
+
+from edgeworth.core.config import Config
+from edgeworth.core.paths import Home
+
+DEMO = "demo"
+
+
+def demo_home(home: Home) -> Home:
+    """Return the home of the simulated world, inside the user's own so that the two never mix."""
+    return Home(home.root / DEMO)
+
+
+def reading_home(config: Config) -> Config:
+    """Return the configuration with the demo's home where the user's own holds no data and the demo's does."""
+    demo = demo_home(config.home)
+    if config.home.market_db.exists() or not demo.market_db.exists():
+        return config
+    return dataclasses.replace(config, home=demo)

@@ -1,0 +1,58 @@
+"""Wire reports: a stored run, or a measurement of how calibrated the market is."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgeworth.app.backtesting import bounds
+from edgeworth.core.clock import SystemClock
+from edgeworth.core.config import Config
+from edgeworth.core.errors import LeakError
+
+if TYPE_CHECKING:
+    from edgeworth.research.types import CalibrationReport
+
+
+def write_run_report(config: Config, run: str, output: Path | None) -> tuple[dict[str, Path], dict[str, Any]]:
+    """Write the report of a run; returns the files by kind and the run's metrics. Raises UsageError `unknown-run`."""
+    from edgeworth.research.report import write_report
+    from edgeworth.research.runs import METRICS, find_run, read_json
+
+    folder = find_run(config.home, run)
+    return write_report(folder, output), read_json(folder / METRICS)
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationRequest:
+    """What to measure; see `edgeworth report calibration --help`."""
+
+    sample: str
+    until: str
+    outcomes: str
+    source: str | None = None
+    start: str | None = None
+    end: str | None = None
+    allow_look_ahead: bool = False
+
+
+def measure_calibration(
+    config: Config, request: CalibrationRequest, output: Path | None
+) -> "tuple[CalibrationReport, list[Path]]":
+    """Measure calibration; returns the report and the files written when `output` names a folder.
+
+    Raises UsageError `bad-sample`, LeakError `look-ahead`, DataError for the data.
+    """
+    from edgeworth.research.calibration import calibrate, describe
+    from edgeworth.research.report import write_calibration
+    from edgeworth.store.asof import load_panel
+
+    start, end = bounds(request.start, request.end, SystemClock().now())
+    if describe(request.sample).look_ahead and not request.allow_look_ahead:
+        raise LeakError("look-ahead", f"the sample '{request.sample}' counts back from the resolution")
+    panel, outcomes = load_panel(config.home, source=request.source, start=start, end=end)
+    report = calibrate(
+        panel, outcomes, request.sample, until=request.until, outcomes_filter=request.outcomes,
+        allow_look_ahead=request.allow_look_ahead, confidence=config.settings.proof.confidence,
+    )  # fmt: skip
+    files = list(write_calibration(report, output).values()) if output else []
+    return report, files

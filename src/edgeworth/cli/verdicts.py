@@ -1,0 +1,104 @@
+"""Print verdicts: one line per strategy, win rate never without its break-even, the sentence below."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import click
+
+from edgeworth.cli.output import console
+
+if TYPE_CHECKING:
+    from edgeworth.research.types import BacktestResult, RunResult, Verdict
+
+_COLORS = {"invalid": "magenta", "no edge": "red", "unproven": "yellow", "edge at this size": "green"}
+
+
+def print_result(ctx: click.Context, result: "BacktestResult") -> None:
+    """Print the table of a backtest, its grid, its failures and what the reader should know."""
+    out = console(ctx)
+    data, holdout = result.data, result.holdout
+    out.print(
+        f"run {result.run_id}   source {data.get('source')}   markets {data.get('markets', 0):,}   "
+        f"points {data.get('points', 0):,}",
+        markup=False,
+    )
+    if holdout.get("note"):
+        out.print(str(holdout["note"]), markup=False)
+    print_verdicts(ctx, result.results, reverses=result.reverses)
+    for failure in result.failures:
+        out.print(f"failed  {failure.strategy}: {failure.code}: {failure.message}", markup=False)
+    if result.variants:
+        print_variants(ctx, result.variants)
+    for warning in result.warnings:
+        out.print(f"note    {warning}", markup=False)
+
+
+def print_verdicts(ctx: click.Context, results: Iterable["RunResult"], reverses: Iterable["RunResult"] = ()) -> None:
+    """Print the table of verdicts, then each one's sentence."""
+    rows = list(results)
+    print_table(ctx, rows, reverses)
+    out = console(ctx)
+    out.print()
+    for item in rows:
+        out.print(f"{item.strategy}: {item.verdict.sentence}", markup=False, soft_wrap=True)
+
+
+def print_table(ctx: click.Context, results: Iterable["RunResult"], reverses: Iterable["RunResult"] = ()) -> None:
+    """Print one row per strategy with its reverse control's return beside it."""
+    from rich.table import Table
+
+    controls = {item.strategy.removesuffix("-reverse"): item.verdict for item in reverses}
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("strategy", no_wrap=True)
+    for name in ("trades", "events", "win %", "break-even %", "ROI %", "95 % interval", "p", "reverse ROI %"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    for item in results:
+        verdict, control = item.verdict, controls.get(item.strategy)
+        style = _COLORS.get(str(verdict.outcome), "default")
+        table.add_row(
+            item.strategy, f"{verdict.trades:,}", f"{verdict.events:,}", percent(verdict.win_rate),
+            percent(verdict.break_even), percent(verdict.roi, sign=True), interval(verdict), small(verdict.p_value),
+            percent(control.roi, sign=True) if control else "-", f"[{style}]{verdict.outcome}[/{style}]",
+        )  # fmt: skip
+    console(ctx).print(table)
+
+
+def print_variants(ctx: click.Context, variants: Iterable["RunResult"], limit: int = 10) -> None:
+    """Print the best variants of a sweep by return, and say how many were tried."""
+    from rich.table import Table
+
+    rows = sorted(variants, key=lambda item: -(item.verdict.roi if item.verdict.roi is not None else -9))
+    table = Table(box=None, header_style="bold", pad_edge=False, title=f"{len(rows)} variants tried, best first",
+                  title_justify="left")  # fmt: skip
+    table.add_column("parameters")
+    for name in ("trades", "events", "ROI %", "95 % interval"):
+        table.add_column(name, justify="right")
+    for item in rows[:limit]:
+        parameters = " ".join(f"{key}={value}" for key, value in item.parameters.items())
+        verdict = item.verdict
+        table.add_row(
+            parameters, f"{verdict.trades:,}", f"{verdict.events:,}", percent(verdict.roi, sign=True), interval(verdict)
+        )
+    console(ctx).print(table)
+
+
+def percent(value: float | None, *, sign: bool = False) -> str:
+    """Print a share as a percentage, `-` when there is none."""
+    if value is None:
+        return "-"
+    return f"{100 * value:+.1f}" if sign else f"{100 * value:.1f}"
+
+
+def small(value: float | None) -> str:
+    """Print a p-value."""
+    if value is None:
+        return "-"
+    return f"{value:.3f}" if value >= 0.001 else "<0.001"
+
+
+def interval(verdict: "Verdict") -> str:
+    """Print the interval of the return."""
+    if verdict.roi_low is None or verdict.roi_high is None:
+        return "-"
+    return f"[{100 * verdict.roi_low:+.1f}, {100 * verdict.roi_high:+.1f}]"
