@@ -73,7 +73,7 @@ EMPTY_HOME = [
     (("backtest", "./no_such_rule.py"), "file-not-found", 6, "no_such_rule.py"),
     (("report", "calibration"), "store-empty", 6, "edgeworth demo"),
     (("report", "calibration", "--until", "tomorrow"), "bad-option", 2, "event-known"),
-    (("report", "zzzz"), "unknown-run", 2, "zzzz"),
+    (("report", "zzzz"), "unknown-run", 2, "no run"),
     (("doctor", "explain", "look-ahed"), "unknown-topic", 2, "look-ahead"),
     (("demo", "--scenario", "newcommer"), "unknown-scenario", 2, "newcomer"),
     (("demo", "--seed", "-3"), "bad-option", 2, "-3"),
@@ -93,7 +93,7 @@ def test_mistakes_without_data(
 
 WITH_DATA = [
     (("data", "show", "no such market at all"), "unknown-market", 2, "data ls"),
-    (("data", "show", "will"), "ambiguous-market", 2, "several"),
+    (("data", "show", "will"), "ambiguous-market", 2, "matches"),
     (("data", "sql", "drop table markets"), "bad-query", 2, "select"),
     (("data", "sql", "select * from"), "bad-query", 2),
     (("data", "sql", "select nonsense from markets"), "bad-query", 2, "nonsense"),
@@ -105,13 +105,13 @@ WITH_DATA = [
     (("backtest", "crypto-favorite-fade", "--from", "2026-02-30"), "bad-date", 2),
     (("backtest", "crypto-favorite-fade", "--from", "2026-01-01", "--to", "2025-01-01"), "bad-interval", 2),
     (("backtest", "crypto-favorite-fade", "--from", "2090-01-01"), "no-prices", 6),
-    (("backtest", "crypto-favorite-fade", "--param", "cieling=0.8"), "unknown-parameter", 2, "ceiling"),
-    (("backtest", "crypto-favorite-fade", "--param", "ceiling=high"), "bad-number", 2, "high"),
-    (("backtest", "crypto-favorite-fade", "--param", "ceiling"), "bad-option", 2, "ceiling"),
-    (("backtest", "crypto-favorite-fade", "--grid", "ceiling"), "bad-grid", 2),
-    (("backtest", "crypto-favorite-fade", "--grid", "ceiling=0.9:0.5:0.1"), "bad-grid", 2),
-    (("backtest", "crypto-favorite-fade", "--grid", "ceiling=0.5:0.9:0"), "bad-grid", 2),
-    (("backtest", "crypto-favorite-fade", "--grid", "cieling=0.5:0.9:0.1"), "unknown-parameter", 2, "ceiling"),
+    (("backtest", "crypto-favorite-fade", "--param", "treshold=0.8"), "unknown-parameter", 2, "threshold"),
+    (("backtest", "crypto-favorite-fade", "--param", "threshold=high"), "bad-parameter", 2, "high"),
+    (("backtest", "crypto-favorite-fade", "--param", "threshold"), "bad-option", 2, "threshold"),
+    (("backtest", "crypto-favorite-fade", "--grid", "threshold"), "bad-grid", 2),
+    (("backtest", "crypto-favorite-fade", "--grid", "threshold=0.9:0.5:0.1"), "bad-grid", 2),
+    (("backtest", "crypto-favorite-fade", "--grid", "threshold=0.5:0.9:0"), "bad-grid", 2),
+    (("backtest", "crypto-favorite-fade", "--grid", "treshold=0.5:0.9:0.1"), "unknown-parameter", 2, "threshold"),
     (("backtest", "crypto-favorite-fade", "--source", "moon"), "unknown-source", 2, "moon"),
     (("report", "calibration", "--sample", "weekly"), "bad-sample", 2, "calendar:monday"),
     (("report", "calibration", "--sample", "calendar:someday"), "bad-sample", 2),
@@ -149,9 +149,9 @@ def test_broken_strategy_files(
 FILES = [
     ("a.json", "not json at all", "format-unknown"),
     ("a.csv", "a,b\n1,2\n", "format-unknown"),
-    ("a.parquet", "PAR1 but not really", "file-unreadable"),
-    ("a.zip", "PK but not really", "file-unreadable"),
-    ("a.json.gz", "not gzip", "file-unreadable"),
+    ("a.parquet", "PAR1 but not really", "file-truncated"),
+    ("a.zip", "PK but not really", "format-unknown"),
+    ("a.json.gz", "not gzip", "format-unknown"),
     ("a.json", "", "format-unknown"),
 ]
 
@@ -250,8 +250,8 @@ def test_ctrl_c_is_calm_and_the_same_command_resumes(tmp_path: Path) -> None:
     process = subprocess.Popen(
         command, env=environment, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    assert process.stderr is not None
-    process.stderr.readline()  # the first words: work has begun
+    assert process.stdout is not None
+    process.stdout.readline()  # the first words: work has begun
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err

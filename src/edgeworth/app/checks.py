@@ -66,7 +66,7 @@ def _existing(path: Path) -> Path:
 def _home(config: Config) -> Check:
     root = config.home.root
     probe = _existing(root)
-    if not os.access(probe, os.W_OK):
+    if not probe.is_dir() or not os.access(probe, os.W_OK):
         return Check("home", "fail", f"{root} cannot be written", "set EDGEWORTH_HOME to a folder you own")
     state = "exists" if root.exists() else "will be created"
     return Check("home", "ok", f"{root} ({state})")

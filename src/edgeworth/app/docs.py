@@ -1,4 +1,4 @@
-"""Reference pages that are generated from the code, so that they cannot drift.
+"""Reference pages that are generated from the code whole, so that they cannot drift.
 
 Written by `python -m edgeworth.cli.reference docs`.
 """
@@ -65,21 +65,9 @@ def schemas_page() -> str:
 
 
 def _features_page() -> str:
-    from edgeworth.features.docs import features_page
+    from edgeworth.features.document import reference_page
 
-    return features_page()
-
-
-def _taxonomy_page() -> str:
-    from edgeworth.features.taxonomy import taxonomy_table
-
-    return taxonomy_table()
-
-
-def _gate_page() -> str:
-    from edgeworth.engine.gate import gate_table
-
-    return gate_table()
+    return reference_page()
 
 
 PAGES: dict[str, Callable[[], str]] = {
@@ -87,8 +75,6 @@ PAGES: dict[str, Callable[[], str]] = {
     "reference/errors.md": errors_page,
     "reference/schemas.md": schemas_page,
     "reference/features.md": _features_page,
-    "reference/taxonomy.md": _taxonomy_page,
-    "reference/gate-codes.md": _gate_page,
 }
 
 

@@ -10,8 +10,8 @@ from edgeworth.core.errors import UsageError
 
 @examples(
     "edgeworth backtest all",
-    "edgeworth backtest crypto-favorite-fade --param ceiling=0.8",
-    "edgeworth backtest crypto-favorite-fade --grid 'ceiling=0.6:0.9:0.1'",
+    "edgeworth backtest crypto-favorite-fade --param threshold=0.8",
+    "edgeworth backtest crypto-favorite-fade --grid 'threshold=0.6:0.9:0.1'",
     "edgeworth backtest --list",
 )
 @click.command("backtest", cls=Command)

@@ -118,10 +118,10 @@ def ls(
     if wants_json(ctx):
         emit(ctx, "list", frame_rows(frame))
         return
-    short = [name for name in ("market_no", "slug", "question", "category", "points", "payout_e4", "resolved_at",
-                               "scheduled_end") if name in frame.columns]  # fmt: skip
-    if short and not group_by:
-        frame = frame.select(short).with_columns(pl.col("question").str.slice(0, 60), pl.col("slug").str.slice(0, 40))
+    if "question" in frame.columns:
+        wanted = ("market_no", "slug", "question", "category", "points", "payout_e4", "resolved_at", "scheduled_end")
+        frame = frame.select([name for name in wanted if name in frame.columns])
+        frame = frame.with_columns(pl.col("question").str.slice(0, 60), pl.col("slug").str.slice(0, 40))
     print_frame(ctx, frame)
     advise(ctx, "edgeworth data show SLUG", 'edgeworth data sql "select …"')
 

@@ -26,12 +26,12 @@ def settings(ctx: click.Context, yes: bool, force: bool, output: Path) -> None:
     """Ask six questions, each with a default, and write edgeworth.toml."""
     from edgeworth.app import setup
 
-    quiet = yes or bool(option(ctx, "no_input")) or wants_json(ctx)
-    if not quiet and not sys.stdin.isatty():
-        raise UsageError("bad-option", "there is no terminal to ask on", "pass --yes to take the defaults")
+    silent = bool(option(ctx, "no_input")) or wants_json(ctx) or not sys.stdin.isatty()
+    if silent and not yes:
+        raise UsageError("bad-option", "there is no one to ask", "pass --yes to take the defaults")
     if output.exists() and not force:
         raise UsageError("file-exists", f"{output} exists already")
-    answers = {key: setup.default_of(key) if quiet else _ask(key, text) for key, text in setup.QUESTIONS}
+    answers = {key: setup.default_of(key) if yes else _ask(key, text) for key, text in setup.QUESTIONS}
     text = setup.settings_text(answers)
     setup.write_new(output, text, force=force)
     if wants_json(ctx):

@@ -2,13 +2,14 @@
 
 import difflib
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
 import click
 
 from edgeworth import __version__
-from edgeworth.cli.failures import report_failure
+from edgeworth.cli.failures import INTERRUPTED, report_failure
 from edgeworth.cli.options import GLOBAL_OPTIONS, remember
 
 # verb -> (module, one line); the modules are imported only when their verb is used, which keeps --help fast
@@ -78,4 +79,9 @@ def main(args: Sequence[str] | None = None) -> None:
         sys.stdout.flush()
     except BaseException as error:  # noqa: BLE001  (the edge of the program: everything ends as a code)
         code = report_failure(error, arguments)
+    if code == INTERRUPTED:
+        # CPython remembers a KeyboardInterrupt that passed through exec() and would die of SIGINT instead
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(INTERRUPTED)
     sys.exit(code if isinstance(code, int) else 0)

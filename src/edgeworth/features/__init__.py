@@ -1,0 +1,1 @@
+"""As-of columns and what texts say: taxonomy, question parsing, feature sets."""

@@ -1,0 +1,82 @@
+"""The labels of the taxonomy: two levels, one line of documentation each."""
+
+from typing import Final
+
+TAXONOMY_VERSION: Final = 1
+OTHER: Final = "other"
+
+LABELS: Final[dict[str, str]] = {
+    "crypto/btc-updown": "Bitcoin up or down, higher or lower, over a window",
+    "crypto/btc-price": "the price of Bitcoin: levels reached, closes, ranges, all-time highs",
+    "crypto/eth": "the price of Ethereum, and its up-or-down windows",
+    "crypto/altcoins": "prices of other coins: Solana, XRP, Dogecoin, BNB and the rest",
+    "crypto/tokens": "token launches, airdrops, public sales, valuations after launch, NFT floors",
+    "crypto/industry": "exchanges, funds, treasuries, stablecoins, protocols and rules of the crypto business",
+    "weather/temperature": "temperatures of places and of the planet",
+    "weather/precipitation": "rain and snow amounts",
+    "weather/storms": "hurricanes, tornadoes, named storms and seasons of them",
+    "weather/disasters": "earthquakes, eruptions, fires, floods, meteors",
+    "tech/musk": "counts and contents of Elon Musk's posts, and the man himself outside his companies",
+    "tech/companies": "technology companies (Apple, Nvidia, Tesla …): products, prices, market values, people",
+    "tech/ai": "AI models: releases, rankings, benchmarks, rules",
+    "tech/space": "launches, landings, missions",
+    "tech/science": "discoveries, physics, life elsewhere",
+    "politics/trump": "what Donald Trump says, signs, does, or what becomes of him",
+    "politics/biden": "the same for Joe Biden and his family",
+    "politics/election": "elections, nominations, primaries, seats, turnout, polls, candidates, debates",
+    "politics/leaders": "who holds or leaves high office outside a named election",
+    "politics/congress": "bills, votes, speakers and members of the US Congress",
+    "politics/other": "other politics: parties, mayors, protests, laws elsewhere",
+    "government/fed": "the Federal Reserve: rates, chair, statements",
+    "government/shutdown": "US government shutdowns and the debt limit",
+    "government/courts": "courts, charges, sentences, pardons, releases of case files",
+    "government/cabinet": "appointments to and departures from offices of the US government, and its agencies",
+    "geopolitics/ukraine": "Russia's war in Ukraine",
+    "geopolitics/middle-east": "Iran, Israel, Gaza, Lebanon, Syria, Yemen, the Gulf",
+    "geopolitics/asia": "China, Taiwan, Korea, India, Pakistan and their neighbours",
+    "geopolitics/americas": "Venezuela, Cuba, Mexico and the rest of Latin America, Greenland, Canada",
+    "geopolitics/diplomacy": "meetings of leaders, alliances, treaties, international bodies",
+    "geopolitics/other": "other wars, coups and borders",
+    "sports/nfl": "National Football League",
+    "sports/nba": "National Basketball Association",
+    "sports/mlb": "Major League Baseball and other baseball",
+    "sports/nhl": "National Hockey League and other ice hockey",
+    "sports/soccer": "association football: fixtures, leagues, cups, transfers",
+    "sports/tennis": "tennis matches and tournaments",
+    "sports/esports": "matches and tournaments of computer games",
+    "sports/cricket": "cricket",
+    "sports/ufc": "mixed martial arts and boxing",
+    "sports/college": "US college sports",
+    "sports/golf": "golf",
+    "sports/f1": "Formula 1",
+    "sports/basketball": "basketball outside the NBA and US colleges",
+    "sports/rugby": "rugby and Australian football",
+    "sports/other": "Olympics, chess, cycling, darts, motor sport and fixtures of unknown sport",
+    "economy/spx": "S&P 500, other stock indices, the stock market as a whole",
+    "economy/stocks": "prices and earnings of companies outside technology",
+    "economy/commodities": "gold, silver, oil, gas, food prices",
+    "economy/inflation": "consumer prices",
+    "economy/jobs": "employment, unemployment, payrolls, labour strikes",
+    "economy/growth": "GDP, recessions, debt, housing, bank failures",
+    "economy/trade": "tariffs and trade agreements",
+    "economy/central-banks": "central banks other than the Federal Reserve",
+    "economy/currencies": "exchange rates",
+    "economy/deals": "listings, mergers, acquisitions, bankruptcies",
+    "economy/wealth": "the richest persons and their fortunes",
+    "celebrities/people": "lives of famous persons",
+    "culture/movies": "films, box office, film awards",
+    "culture/music": "songs, albums, charts, music awards",
+    "culture/tv": "series, reality shows, television awards",
+    "culture/games": "computer games as products",
+    "culture/internet": "video makers, streamers, platforms, memes",
+    "culture/religion": "popes and churches",
+    "culture/other": "prizes, books, names, beauty contests, persons of the year",
+    "health/disease": "epidemics, vaccines, medicines, health of persons",
+    "other": "uncategorised",
+}
+
+
+def taxonomy_table() -> str:
+    """Return the labels as a Markdown table, one row per label in order."""
+    rows = [f"| `{label}` | {text} |" for label, text in LABELS.items()]
+    return "\n".join(["| label | what it holds |", "|---|---|", *rows])

@@ -1,0 +1,1 @@
+"""From a panel to opinions: the one path that backtest, signals and bot share."""

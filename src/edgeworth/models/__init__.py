@@ -1,0 +1,1 @@
+"""Forecasters and the scores that judge them, always against the market price."""

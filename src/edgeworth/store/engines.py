@@ -1,0 +1,125 @@
+"""Open databases the one safe way, and turn driver errors into ours.
+
+SQLite: WAL, synchronous=FULL, foreign keys, `BEGIN IMMEDIATE` for writers (so a lock is refused at once, never in the
+middle of a transaction), plain `BEGIN` for readers. Files are created with their mode before the driver sees them.
+"""
+
+import contextlib
+import errno
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from edgeworth.core.errors import AccessError, DataError, EdgeworthError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+BUSY_SECONDS = 5.0
+
+
+def prepare_home(root: Path) -> None:
+    """Create the home with mode 0700; raises AccessError home-unwritable | disk-full."""
+    try:
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise storage_error(error, root) from error
+
+
+def prepare_file(path: Path, mode: int) -> None:
+    """Create an empty database file with its mode, if there is none yet."""
+    prepare_home(path.parent)
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, mode))
+    except OSError as error:
+        raise storage_error(error, path) from error
+
+
+def storage_error(error: OSError, path: Path) -> EdgeworthError:
+    """Translate an OSError met while writing under the home."""
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return AccessError("disk-full", f"no space left while writing {path}", path=str(path))
+    return AccessError("home-unwritable", f"{path}: {error.strerror or error}", path=str(path))
+
+
+def listen(engine: "Engine", *, read_only: bool) -> None:
+    """Attach SQLite's settings to an engine; other databases are left alone."""
+    from sqlalchemy import event
+
+    if engine.dialect.name != "sqlite":
+        return
+
+    @event.listens_for(engine, "connect")
+    def connect(dbapi: Any, _record: Any) -> None:
+        dbapi.isolation_level = None  # we say BEGIN ourselves, so that DDL is transactional too
+        cursor = dbapi.cursor()
+        cursor.execute(f"PRAGMA busy_timeout={int(BUSY_SECONDS * 1000)}")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        if read_only:
+            cursor.execute("PRAGMA query_only=ON")
+        else:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            cursor.execute("PRAGMA synchronous=FULL")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Any) -> None:
+        write = connection.get_execution_options().get("write", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+@contextlib.contextmanager
+def translated(place: str) -> Iterator[None]:
+    """Turn SQLAlchemy and SQLite errors inside the block into ours; others pass."""
+    from sqlalchemy.exc import DBAPIError
+
+    try:
+        yield
+    except DBAPIError as error:
+        raise database_error(error.orig or error, place) from error
+    except sqlite3.Error as error:
+        raise database_error(error, place) from error
+
+
+def database_error(error: BaseException, place: str) -> BaseException:
+    """Return the error to raise for a driver's error; unknown ones come back unchanged."""
+    text = str(error).lower()
+    if "locked" in text or "busy" in text:
+        return DataError("store-locked", f"{place} is locked by another process")
+    if "full" in text:
+        return AccessError("disk-full", f"no space left while writing {place}")
+    if "readonly" in text or "unable to open" in text or "permission" in text:
+        return AccessError("home-unwritable", f"{place}: {error}")
+    if "malformed" in text or "not a database" in text or "disk i/o" in text:
+        return DataError("store-corrupt", f"{place}: {error}")
+    return error
+
+
+def sqlite_name(path: Path, *, read_only: bool) -> str:
+    """Return what stands after `sqlite:///`: a path, or for readers a URI that never creates or changes a file."""
+    return f"{_read_uri(path)}&uri=true" if read_only else str(path)
+
+
+def _read_uri(path: Path) -> str:
+    # A WAL database in a folder that cannot be written has no room for its shared memory: then nobody else writes it
+    # either, as long as no log lies beside it.
+    log = path.with_name(f"{path.name}-wal")
+    frozen = (
+        not os.access(path.parent, os.W_OK, effective_ids=os.access in os.supports_effective_ids) and not log.exists()
+    )
+    return f"file:{quote(str(path.absolute()))}?{'immutable=1' if frozen else 'mode=ro'}"
+
+
+def read_sqlite(path: Path) -> sqlite3.Connection:
+    """Open a database read-only with the standard library; raises DataError store-empty when there is none."""
+    if not path.is_file():
+        raise DataError("store-empty", f"there is no database at {path}")
+    try:
+        connection = sqlite3.connect(_read_uri(path), uri=True, timeout=BUSY_SECONDS)
+        connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
+    except sqlite3.Error as error:
+        raise database_error(error, str(path)) from error
+    return connection

@@ -1,0 +1,1 @@
+"""Rules over one row of features: what a strategy is, those that ship, and how others are found."""

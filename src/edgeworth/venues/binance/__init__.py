@@ -1,0 +1,1 @@
+"""Binance: spot candles from bulk dumps and REST answers; pure parsers, no network."""

@@ -1,0 +1,1 @@
+"""Polymarket: Gamma metadata, CLOB markets, price histories; pure parsers, no network."""

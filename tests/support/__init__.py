@@ -1,0 +1,1 @@
+"""Builders shared by tests; importable as `tests.support.<module>`."""
