@@ -1,5 +1,6 @@
 """`edgeworth report`: write a run's report, or measure how calibrated the market is."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -97,7 +98,12 @@ def _print(ctx: click.Context, report: "CalibrationReport") -> None:
     for lens in report.lenses:
         lenses.add_row(
             f"{lens.group}: {lens.name}", f"{lens.n:,}", f"{lens.events:,}", f"{lens.bias:+.4f}",
-            f"[{lens.low:+.3f}, {lens.high:+.3f}]",
+            _span(lens.low, lens.high),
         )  # fmt: skip
     out.print(lenses)
     out.print(report.sign_flips, markup=False)
+
+
+def _span(low: float, high: float) -> str:
+    """Print an interval; one event alone has none."""
+    return f"[{low:+.3f}, {high:+.3f}]" if math.isfinite(low) and math.isfinite(high) else "-"

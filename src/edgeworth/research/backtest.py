@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 _QUICK: Final = 200  # bootstrap repetitions where only a comparison is shown: variants and reverse controls
 _BLOCKS: Final = 10
+_RECENT: Final = 100  # runs of the ledger that may share the second of this one
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +130,11 @@ def run_backtest(  # noqa: PLR0913 (one call holds a whole experiment; each argu
     if not bool((outcomes.payout_e4 >= 0).any()):
         raise DataError("no-resolved", f"none of {panel.market_count:,} markets with prices has resolved")
     created = int(clock.now())
-    run_id = runs.new_id(home, created, request.to_dict())
-    state = _prepare(request, (run_id, created), (panel, outcomes), rules)
-    state.seconds["load"] = clock.monotonic() - begun
     with Ledger.open(home, clock=clock) as ledger:
+        known = frozenset(run.run_id for run in ledger.runs(limit=_RECENT))
+        run_id = runs.new_id(home, created, request.to_dict(), known)
+        state = _prepare(request, (run_id, created), (panel, outcomes), rules)
+        state.seconds["load"] = clock.monotonic() - begun
         ledger.start_run(Run(run_id, "backtest", panel.fingerprint, created, config=plain(request.to_dict())))
         try:
             result = _evaluate(state, ledger, home, (clock, progress))

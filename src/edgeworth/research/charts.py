@@ -47,17 +47,30 @@ _STYLE: Final = {
 }
 _FEW: Final = 50  # bins with fewer rows are faded
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY: Final = 86_400_000_000  # microseconds
+_HOURS, _YEAR, _TICKS = 3.0, 300.0, 5  # days, days, labels on a time axis
 
 
-def _draw(size: tuple[float, float], paint: Callable[["Figure"], None], label: str) -> str:
+def _draw(
+    size: tuple[float, float],
+    paint: Callable[["Figure"], None],
+    label: str,
+    margins: tuple[float, float] = (0.55, 0.42),
+) -> str:
+    """Return a picture; `margins` are left and bottom in inches (an automatic layout would double the time)."""
     import matplotlib as mpl
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
     with mpl.rc_context(_STYLE):  # type: ignore[arg-type]
-        figure = Figure(figsize=size, layout="constrained")
+        figure = Figure(figsize=size)
         FigureCanvasSVG(figure)
         paint(figure)
+        (width, height), (left, bottom) = size, margins
+        figure.subplots_adjust(
+            left=left / width, right=1 - 0.12 / width, bottom=bottom / height, top=1 - 0.28 / height, hspace=0.35,
+            wspace=0.22,
+        )  # fmt: skip
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     return _inline(buffer.getvalue(), label)
@@ -86,16 +99,20 @@ def _shorten(tag: "re.Match[str]") -> str:
     return re.sub(r"\s*\n\s*", " ", text).replace(" L ", "L").replace("; ", ";").replace(": ", ":")
 
 
-def _times(values: Sequence[float]) -> Any:
-    return [_EPOCH + timedelta(microseconds=value) for value in values]
+def _days(values: Sequence[float]) -> list[float]:
+    return [value / _DAY for value in values]
 
 
-def _dated(axes: "Axes") -> None:
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-
-    locator = AutoDateLocator(maxticks=7)  # type: ignore[no-untyped-call]
-    axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+def _dated(axes: "Axes", days: Sequence[float]) -> None:
+    """Label a few round dates; matplotlib's own date locator costs more than all the rest of a chart."""
+    first, last = days[0], days[-1]
+    span = last - first
+    form = "%H:%M" if span <= _HOURS else "%b %d" if span < _YEAR else "%Y-%m"
+    ticks = [first + span * (number + 0.5) / _TICKS for number in range(_TICKS)]
+    if span > _TICKS:
+        ticks = [float(round(tick)) for tick in ticks]
+    labels = [(_EPOCH + timedelta(days=tick)).strftime(form) for tick in ticks]
+    axes.set_xticks(ticks, labels)
 
 
 def equity(flat: Row, sized: Row | None) -> str:
@@ -106,21 +123,21 @@ def equity(flat: Row, sized: Row | None) -> str:
     def paint(figure: "Figure") -> None:
         both = bool(sized and sized.get("t"))
         grid = figure.subplots(2, 2 if both else 1, sharex="col", height_ratios=[3, 1], squeeze=False)
-        t = _times(flat["t"])
+        t = _days(flat["t"])
         grid[0][0].plot(t, flat["before_costs"], color=_SECOND, linewidth=1, label="before costs")
         grid[0][0].plot(t, flat["profit"], color=_MAIN, linewidth=1.4, label="after costs")
         grid[0][0].set_title("One share per market: profit, $", loc="left")
         grid[0][0].legend(frameon=False, fontsize=8)
         _under(grid[1][0], t, flat["drawdown"])
         if both and sized:
-            t = _times(sized["t"])
+            t = _days(sized["t"])
             grid[0][1].plot(t, sized["equity"], color=_MAIN, linewidth=1.4)
             grid[0][1].set_title("Sized portfolio: equity, $", loc="left")
             _under(grid[1][1], t, sized["drawdown"])
-        for axes in grid[1]:
-            _dated(axes)
+            _dated(grid[1][1], t)
+        _dated(grid[1][0], _days(flat["t"]))
 
-    return _draw((7.6, 3.1), paint, "equity and drawdown")
+    return _draw((7.6, 3.1), paint, "equity and drawdown", (0.5, 0.25))
 
 
 def _under(axes: "Axes", t: Any, drawdown: Sequence[float]) -> None:
@@ -193,7 +210,7 @@ def groups(tables: dict[str, list[Row]], names: Sequence[str]) -> str:
         axes.set_xlabel("return on cost, %")
         axes.set_title("Return by group (trades)", loc="left")
 
-    return _draw((3.7, 0.9 + 0.19 * len(rows)), paint, "return by group")
+    return _draw((3.7, 0.9 + 0.19 * len(rows)), paint, "return by group", (1.65, 0.42))
 
 
 def costs(lines: list[Row]) -> str:
@@ -218,7 +235,7 @@ def costs(lines: list[Row]) -> str:
         axes.set(xlim=(-0.4, 2.4), ylabel="return, %")
         axes.set_title("Return at multiples of the stated costs", loc="left")
 
-    return _draw((3.7, 2.4), paint, "cost sensitivity")
+    return _draw((3.7, 2.4), paint, "cost sensitivity", (0.55, 0.25))
 
 
 def exposure(curve: Row) -> str:
@@ -228,11 +245,11 @@ def exposure(curve: Row) -> str:
 
     def paint(figure: "Figure") -> None:
         axes = figure.subplots()
-        axes.fill_between(_times(curve["t"]), curve["dollars"], 0, color=_MAIN, alpha=0.4, linewidth=0)
+        axes.fill_between(_days(curve["t"]), curve["dollars"], 0, color=_MAIN, alpha=0.4, linewidth=0)
         axes.set_title("Exposure: most dollars in open trades", loc="left")
-        _dated(axes)
+        _dated(axes, _days(curve["t"]))
 
-    return _draw((3.7, 2.4), paint, "exposure")
+    return _draw((3.7, 2.4), paint, "exposure", (0.55, 0.25))
 
 
 def lenses(rows: list[Row]) -> str:
@@ -254,4 +271,4 @@ def lenses(rows: list[Row]) -> str:
         axes.set_xlabel("YES came more often than its price said, points")
         axes.set_title("Bias under every lens, with intervals by event", loc="left")
 
-    return _draw((5.6, 0.9 + 0.19 * len(rows)), paint, "bias under several lenses")
+    return _draw((5.6, 0.9 + 0.19 * len(rows)), paint, "bias under several lenses", (2.2, 0.42))

@@ -6,7 +6,7 @@ import json
 import os
 import platform
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,12 @@ METRICS, CONFIG, TRADES, EQUITY = "metrics.json", "config.json", "trades.parquet
 _PACKAGES = ("edgeworth", "numpy", "scipy", "polars", "numba", "matplotlib")
 
 
-def new_id(home: Home, created_at: int, content: dict[str, Any]) -> str:
-    """Return an id that sorts by time and differs between requests; a taken one gets a number."""
+def new_id(home: Home, created_at: int, content: dict[str, Any], taken: Container[str] = ()) -> str:
+    """Return an id that sorts by time and differs between requests; a taken one (folder or ledger) gets a number."""
     digest = hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:4]
     base = f"{to_datetime(Micros(created_at)):%Y%m%d-%H%M%S}-{digest}"
     name, number = base, 1
-    while (home.runs / name).exists():
+    while (home.runs / name).exists() or name in taken:
         number += 1
         name = f"{base}-{number}"
     return name

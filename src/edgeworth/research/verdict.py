@@ -193,7 +193,8 @@ def doubts_of(verdict: Verdict, proof: ProofSettings) -> list[str]:
     if verdict.p_adjusted is None or verdict.p_adjusted >= level:
         doubts.append(f"p {_number(verdict.p_adjusted)} after {verdict.trials_distinct} rules tried")
     if verdict.dsr is None or verdict.dsr < 0.95:
-        doubts.append(f"deflated Sharpe {_number(verdict.dsr)} is below 0.95 after {verdict.trials} trials")
+        known = "cannot be computed" if verdict.dsr is None else f"{_number(verdict.dsr)} is below 0.95"
+        doubts.append(f"deflated Sharpe {known} after {_tries(verdict.trials)}")
     if verdict.pbo is not None and verdict.pbo > 0.5:
         doubts.append(f"probability of overfitting {verdict.pbo:.2f} is above 0.5")
     return doubts
@@ -265,3 +266,7 @@ def _edge(verdict: Verdict) -> tuple[str, str]:
             "Confirm once on the hold-out, then on paper."
         ),
     )
+
+
+def _tries(number: int) -> str:
+    return "1 trial" if number == 1 else f"{number} trials"

@@ -7,9 +7,9 @@ speed and reports what trails it.
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -23,6 +23,8 @@ _WHOLE = 8 << 20  # an object up to this size is handed over whole
 _LARGEST = 96 << 20  # an element beyond this is refused
 _LINE = 1 << 20  # objects beyond this are not taken for lines
 _SAMPLE = 2_000
+_AHEAD = 1 << 19  # a quick reader is shown at least this much, if there is
+_CHUNK = 4 << 20  # and the window then grows by this much
 
 DEFAULT_CONTAINERS: Final = frozenset({"markets", "events", "data", "gamma_events", "gamma_markets", "history"})
 
@@ -42,6 +44,16 @@ class Element(NamedTuple):
 
     found: Found
     raw: bytes
+    offset: int
+
+
+Quick = Callable[[bytes, int], tuple[Any, int] | None]
+
+
+class Taken(NamedTuple):
+    """Elements a quick reader took: what it made of them, and the offset in the stream of the buffer it was shown."""
+
+    value: Any
     offset: int
 
 
@@ -91,24 +103,59 @@ def elements(chunks: Iterable[bytes], containers: frozenset[str] = DEFAULT_CONTA
     Objects at the top are yielded whole up to 8 MiB; a larger one is entered and the elements of its arrays named in
     `containers` are yielded. What cannot be read is yielded as GARBAGE and reading goes on at the next line or element.
     """
+    for piece in _pieces(chunks, containers, None):
+        if isinstance(piece, Element):  # without a quick reader there is nothing else
+            yield piece
+
+
+def elements_or_taken(chunks: Iterable[bytes], containers: frozenset[str], quick: Quick) -> Iterator[Element | Taken]:
+    """Yield like `elements`, but what `quick` takes as Taken.
+
+    `quick(data, at)` is shown the window wherever an element may begin and returns what it made of one or more whole
+    elements (strict JSON, objects) and where they end, or None to leave the next one to the usual way.
+    """
+    yield from _pieces(chunks, containers, quick)
+
+
+def _pieces(chunks: Iterable[bytes], containers: frozenset[str], quick: Quick | None) -> Iterator[Element | Taken]:
     window = _Window(chunks)
     while lead := window.skip_gap():
         if lead == b"[":
             window.at += 1
-            yield from _array(window)
+            yield from _array(window, quick)
         elif lead == b"{":
-            yield from _top_object(window, containers)
+            taken = _take_quickly(window, quick)
+            if taken is None:
+                yield from _top_object(window, containers, quick)
+            else:
+                yield taken
         elif lead in b"]}":
             window.at += 1  # the end of something whose beginning was refused
         else:
             yield from _resync_line(window)
 
 
-def _array(window: _Window) -> Iterator[Element]:
+def _take_quickly(window: _Window, quick: Quick | None) -> Taken | None:
+    if quick is None:
+        return None
+    if window.left() < _AHEAD and not window.ended:
+        window.grow(_CHUNK)
+    found = quick(window.data, window.at)
+    if found is None:
+        return None
+    value, window.at = found
+    return Taken(value, window.base)
+
+
+def _array(window: _Window, quick: Quick | None) -> Iterator[Element | Taken]:
     while lead := window.skip_gap():
         if lead == b"]":
             window.at += 1
             return
+        taken = _take_quickly(window, quick) if lead == b"{" else None
+        if taken is not None:
+            yield taken
+            continue
         element = _next_value(window)
         yield element
         if element.found in {Found.TRUNCATED, Found.TOO_LARGE}:
@@ -116,16 +163,16 @@ def _array(window: _Window) -> Iterator[Element]:
     yield Element(Found.TRUNCATED, b"", window.base + window.at)
 
 
-def _top_object(window: _Window, containers: frozenset[str]) -> Iterator[Element]:
+def _top_object(window: _Window, containers: frozenset[str], quick: Quick | None) -> Iterator[Element | Taken]:
     while True:
         end = _value_end(window.data, window.at)
         if end is not None:
             break
         if window.left() >= _WHOLE and not window.ended:
-            yield from _enter(window, containers)
+            yield from _enter(window, containers, quick)
             return
         if not window.grow(max(1, window.left())):
-            yield from _cut_object(window, containers)
+            yield from _cut_object(window, containers, quick)
             return
     start = window.at
     element = _take(window, end)
@@ -143,7 +190,7 @@ def _shorten(window: _Window, element: Element, start: int) -> Element:
     return Element(Found.GARBAGE, window.data[start : min(line, start + _SAMPLE)], element.offset)
 
 
-def _cut_object(window: _Window, containers: frozenset[str]) -> Iterator[Element]:
+def _cut_object(window: _Window, containers: frozenset[str], quick: Quick | None) -> Iterator[Element | Taken]:
     """Save what can be saved of an object the stream ends in: the elements of its containers that are whole."""
     line = window.data.find(b"\n{", window.at)
     if line >= 0 and _is_malformed(window.data, window.at):
@@ -152,7 +199,7 @@ def _cut_object(window: _Window, containers: frozenset[str]) -> Iterator[Element
         return
     wanted = [f'"{name}"'.encode() for name in containers]
     if any(name in window.data[window.at : window.at + _WHOLE] for name in wanted):
-        yield from _enter(window, containers)
+        yield from _enter(window, containers, quick)
     else:
         yield _tail(window, Found.TRUNCATED)
 
@@ -167,7 +214,7 @@ def _is_malformed(data: bytes, start: int) -> bool:
     return False
 
 
-def _enter(window: _Window, containers: frozenset[str]) -> Iterator[Element]:
+def _enter(window: _Window, containers: frozenset[str], quick: Quick | None) -> Iterator[Element | Taken]:
     window.at += 1
     while True:
         lead = window.skip_gap()
@@ -181,9 +228,9 @@ def _enter(window: _Window, containers: frozenset[str]) -> Iterator[Element]:
             return
         if key in containers and window.skip_gap() == b"[":
             window.at += 1
-            for element in _array(window):
-                yield element
-                if element.found in {Found.TRUNCATED, Found.TOO_LARGE}:
+            for piece in _array(window, quick):
+                yield piece
+                if isinstance(piece, Element) and piece.found in {Found.TRUNCATED, Found.TOO_LARGE}:
                     return
         else:
             element = _next_value(window)

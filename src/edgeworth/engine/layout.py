@@ -1,0 +1,171 @@
+"""Names of the columns and slots the compiled walk reads and writes; numba wants arrays, people want names."""
+
+from collections.abc import Callable
+from enum import IntEnum
+from typing import Any, Final, NamedTuple, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from edgeworth.core.panel import Floats, Int32s, Int64s
+
+# Widens an element of a narrow array, so that helpers are compiled for one width only.
+i64: Callable[[Any], int] = cast("Any", np.int64)
+
+MAX_LOTS: Final = 2_000_000_000  # per order: 20 million shares
+MAX_OUTSTANDING: Final = 500_000_000_000  # lots in all: a payout of 5 billion dollars
+MAX_EQUITY_E6: Final = 4_000_000_000_000_000  # so that equity x 1000 stays within int64
+
+
+class FillKind(IntEnum):
+    """What moved shares: an entry, or one of the ways out."""
+
+    ENTRY = 0
+    RESOLUTION = 1
+    VOID = 2
+    STOP_LOSS = 3
+    TAKE_PROFIT = 4
+    EDGE_GONE = 5
+    TIME = 6
+    OPEN = -1  # stands in trades that had not ended
+
+    @property
+    def text(self) -> str:
+        """Return the kebab name shown to people."""
+        return self.name.lower().replace("_", "-")
+
+
+class Inputs(NamedTuple):
+    """Everything the walk reads; few arrays with many columns, because each array makes every call dearer."""
+
+    t: Int64s
+    market: Int32s
+    price: npt.NDArray[np.int16]
+    opinion: Int32s  # (F + 1,) tape positions, then a sentinel behind the tape
+    side: npt.NDArray[np.int8]
+    belief: Floats  # (F, 2) probability, standard error
+    terms: Int64s  # (M, 8) what a market is
+    fees: Int64s  # (K, 3) since, rate, exponent
+    ends: Int64s  # (R, 4) resolutions: market, known at, tape position, payout
+    days: Int64s  # (D, 2) day boundaries: instant, tape position
+    quotes: Int32s  # (2, Q) ask and bid of every mid, one block per tick class
+
+
+class Limits(NamedTuple):
+    """The configuration as plain numbers."""
+
+    kelly: float
+    min_edge: int
+    max_order: int
+    depth: int
+    max_market: int
+    max_event: int
+    max_category: int
+    max_total: int
+    drawdown_start: int
+    drawdown_stop: int
+    stop_loss: int
+    take_profit: int
+    max_hold: int
+    exit_on_edge_gone: int
+    max_entries: int
+
+
+class State(NamedTuple):
+    """Everything the walk writes."""
+
+    hot: Int64s  # (M, 8) what a mark needs: one cache line per market
+    cold: Int64s  # (M, 10) the order or exit that waits, and what blocks an entry
+    exposure: Int64s  # (2, X) by event and by category
+    account: Int64s
+    codes: npt.NDArray[np.int8]  # (F,) final code of each opinion
+    fills: Int64s
+    trades: Int64s
+    curve: Int64s
+
+
+ALWAYS: Final = 1 << 40  # a bid that is never reached; as STOP it makes every point stop
+
+HELD: Final = 1
+PENDING: Final = 2
+EXITING: Final = 4
+
+# hot
+LOTS: Final = 0
+BID: Final = 1
+BASE: Final = 2
+DIRECTION: Final = 3
+STOP: Final = 4
+TAKE: Final = 5
+DEADLINE: Final = 6
+PAID: Final = 7  # price per share
+
+# cold
+ORDER_T: Final = 0
+BUDGET: Final = 1
+FAIR: Final = 2
+OPINION: Final = 3
+TRADE: Final = 4
+REASON: Final = 5
+ENTRIES: Final = 6
+SIDE: Final = 7
+FLAGS: Final = 8  # bits HELD, PENDING, EXITING
+BLOCKED: Final = 9  # gate code that any new opinion gets, 0 = none
+
+# terms
+EVENT: Final = 0
+CATEGORY: Final = 1
+EXCLUSIVE: Final = 2
+MIN_LOTS: Final = 3
+TABLE: Final = 4  # first index of the market's tick class in `quotes`
+FEE_FIRST: Final = 5
+FEE_LAST: Final = 6
+
+# ends
+END_MARKET: Final = 0
+END_T: Final = 1
+END_POSITION: Final = 2
+END_PAYOUT: Final = 3
+
+# quotes
+ASK_ROW: Final = 0
+BID_ROW: Final = 1
+
+# account: CASH + RESERVED + POSITIONS + FEES - CAPITAL - GAINS = 0, always
+CASH: Final = 0
+RESERVED: Final = 1
+POSITIONS: Final = 2
+FEES: Final = 3
+CAPITAL: Final = 4
+GAINS: Final = 5
+VALUE: Final = 6  # positions marked at the executable bid
+PEAK: Final = 7
+TROUGH: Final = 8  # lowest equity since the peak
+WORST_PPM: Final = 9
+WORST_DROP: Final = 10
+TOTAL_LOTS: Final = 11
+SPREAD: Final = 12  # memo: paid away against the mid
+FILL_COUNT: Final = 13
+TRADE_COUNT: Final = 14
+CURVE_COUNT: Final = 15
+STATUS: Final = 16
+COUNTS: Final = 20  # from here: opinions by final code
+SHRUNK: Final = 52  # from here: orders by the cap that shrank them
+ACCOUNT_SLOTS: Final = 84
+
+FULL: Final = 1
+UNBALANCED: Final = 2
+
+FILL_COLUMNS: Final = (
+    "t", "market", "side", "kind", "price_e4", "mid_e4", "lots", "fee_e6", "cash_e6", "gain_e6", "trade", "position"
+)  # fmt: skip
+TRADE_COLUMNS: Final = (
+    "market", "side", "opinion", "t_decision", "t_open", "t_close", "kind", "mid_e4", "price_e4", "lots", "lots_left",
+    "cost_e6", "fee_e6", "proceeds_e6", "pnl_e6", "budget_e6",
+)  # fmt: skip
+CURVE_COLUMNS: Final = ("t", "equity_e6", "cash_e6", "reserved_e6", "exposure_e6")
+
+T_MARKET, T_SIDE, T_OPINION, T_DECISION, T_OPEN, T_CLOSE, T_KIND, T_MID = range(8)
+T_PRICE, T_LOTS, T_LEFT, T_COST, T_FEE, T_PROCEEDS, T_PNL, T_BUDGET = range(8, 16)
+
+Tables = dict[str, npt.NDArray[Any]]
