@@ -23,7 +23,10 @@ MARKETS, HISTORY_POINTS, LAKE_POINTS = 17_324, 7_235_628, 12_000_000
 EVENTS, EVENT_MARKETS = 14_214, 54_836
 START = 1_704_067_200  # seconds, 2024
 _VERSION = 1
-_WORDS = "lantern harbour council orchard bridge festival summit ferry glacier museum signal tariff comet derby".split()
+_WORDS = (
+    "lantern", "harbour", "council", "orchard", "bridge", "festival", "summit",
+    "ferry", "glacier", "museum", "signal", "tariff", "comet", "derby",
+)  # fmt: skip
 _TAGS = ("Culture", "Sports", "Crypto", "Politics", "Weather", "Economy", "Tech", "World")
 
 
