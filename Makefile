@@ -57,8 +57,7 @@ types: $(VENV)/.dev
 contracts: $(VENV)/.dev
 	$(BIN)/lint-imports --no-cache
 
-docs: $(VENV)/.dev ## build the documents and run their code blocks
-	$(BIN)/python -m pytest -q tests/docs
+docs: $(VENV)/.dev ## build the documents (their code blocks run with the tests)
 	$(BIN)/zensical build --clean
 
 bench: $(VENV)/.dev ## measure, print JSON lines
