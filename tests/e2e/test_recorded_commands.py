@@ -7,6 +7,7 @@ import pytest
 
 from edgeworth.cli.main import main
 from tests.e2e.conftest import Run
+from tests.support.recorded import CALIBRATION
 
 pytestmark = pytest.mark.recorded
 
@@ -31,18 +32,7 @@ def everything(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 @pytest.mark.parametrize(
     ("sample", "n", "markets", "brier", "base_rate", "mean_price"),
-    [
-        ("calendar:monday", 33_650, 2_931, 0.07885, 0.1670, 0.1483),
-        ("age:1d", 3_041, 3_041, 0.13938, 0.2598, 0.2400),
-        ("age:7d", 2_591, 2_591, 0.12090, 0.2412, 0.2148),
-        ("age:14d", 2_036, 2_036, 0.09891, 0.1950, 0.1682),
-        ("age:30d", 1_673, 1_673, 0.08713, 0.1763, 0.1508),
-        ("resolution:1d", 3_021, 3_021, 0.07240, 0.2592, 0.2383),
-        ("resolution:3d", 2_963, 2_963, 0.08510, 0.2592, 0.2356),
-        ("resolution:7d", 2_593, 2_593, 0.09018, 0.2422, 0.2016),
-        ("resolution:14d", 2_032, 2_032, 0.07241, 0.1944, 0.1615),
-        ("resolution:30d", 1_670, 1_670, 0.07594, 0.1772, 0.1599),
-    ],
+    CALIBRATION,
 )
 def test_the_calibration_table(
     edgeworth: Run,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from edgeworth.app.homes import need_data
 from edgeworth.core.clock import SystemClock
 from edgeworth.core.config import Config
 from edgeworth.core.errors import UsageError
@@ -35,13 +36,17 @@ def run(config: Config, request: Request, progress: Progress) -> "BacktestResult
     Raises UsageError for names, dates, parameters and sweeps, DataError for the data.
     """
     from edgeworth.research.backtest import run_backtest
+    from edgeworth.store.asof import requested_markets
 
     clock = SystemClock()
     start, end = bounds(request.start, request.end, clock.now())
     chosen = choose(request.strategies, request.params)
+    need_data(config.home)
+    requested = requested_markets(config.home, request.source)
     return run_backtest(
         config.home, chosen, config.settings, source=request.source, start=start, end=end, grid=request.grids,
         holdout=request.holdout, progress=progress, clock=clock, command=request.command or _spelled(request),
+        requested=requested,
     )  # fmt: skip
 
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgeworth.app.homes import need_data
 from edgeworth.core.clock import SystemClock
 from edgeworth.core.config import Config
 from edgeworth.core.errors import DataError, EdgeworthError, LeakError, PartialError, UsageError
-from edgeworth.core.paths import Home
 from edgeworth.core.progress import Progress
 
 if TYPE_CHECKING:
@@ -63,12 +63,6 @@ def _own_error(file: "FileReport") -> EdgeworthError:
     kind = LeakError if code in _LEAKS else UsageError if code in _USAGE else DataError
     message = file.message if file.path in file.message else f"{file.path}: {file.message}"
     return kind(code, message, file.hint, report=file.to_dict())
-
-
-def need_data(home: Home) -> None:
-    """Raise DataError `store-empty` when nothing has been imported yet."""
-    if not home.market_db.is_file():
-        raise DataError("store-empty", f"there is no data in {home.root}")
 
 
 def markets(config: Config, listing: Listing) -> "pl.DataFrame":

@@ -3,6 +3,7 @@
 import dataclasses
 
 from edgeworth.core.config import Config
+from edgeworth.core.errors import DataError
 from edgeworth.core.paths import Home
 
 DEMO = "demo"
@@ -19,3 +20,9 @@ def reading_home(config: Config) -> Config:
     if config.home.market_db.exists() or not demo.market_db.exists():
         return config
     return dataclasses.replace(config, home=demo)
+
+
+def need_data(home: Home) -> None:
+    """Raise DataError `store-empty` when nothing has been imported yet."""
+    if not home.market_db.is_file():
+        raise DataError("store-empty", f"there is no data in {home.root}")

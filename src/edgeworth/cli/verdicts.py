@@ -22,6 +22,12 @@ def print_result(ctx: click.Context, result: "BacktestResult") -> None:
         f"points {data.get('points', 0):,}",
         markup=False,
     )
+    asked, priced = data.get("requested") or 0, data.get("priced") or 0
+    share = f" ({priced / asked:.1%})" if asked else ""
+    out.print(
+        f"coverage  {priced:,} of {asked:,} markets have prices{share}, {data.get('resolved', 0):,} of those resolved",
+        markup=False,
+    )
     if holdout.get("note"):
         out.print(str(holdout["note"]), markup=False)
     print_verdicts(ctx, result.results, reverses=result.reverses)

@@ -28,7 +28,7 @@ class _Section(BaseModel):
 
 
 class CostSettings(_Section):
-    """What a trade pays beyond the price where no order book is recorded; stated, so fills are labelled low fidelity."""
+    """What a trade pays beyond the price where no order book is recorded: stated, so fills are of low fidelity."""
 
     half_spread: float = Field(0.01, ge=0, le=0.2, description="Half the bid-ask spread, dollars per share.")
     spread_share: float = Field(0.0, ge=0, le=1, description="Extra half spread, as a share of p(1-p).")

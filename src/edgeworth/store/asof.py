@@ -81,6 +81,25 @@ def price_sources(home: Home) -> list[SourceInfo]:
     return found
 
 
+def requested_markets(home: Home, source: str | None = None) -> int:
+    """Return how many markets a source was asked prices of, present or missing; None = the default source.
+
+    0 where coverage was never measured, and for "all". Raises what `price_sources` raises.
+    """
+    name = source
+    if name is None:
+        found = price_sources(home)
+        name = found[0].name if found else ""
+    connection = read_sqlite(home.market_db)
+    try:
+        row = connection.execute(
+            "SELECT count(DISTINCT market_no) FROM coverage WHERE source = ? AND dataset = 'prices'", (name,)
+        ).fetchone()
+    finally:
+        connection.close()
+    return int(row[0])
+
+
 def scheduled_end_as_of(panel: Panel, market: int, t: int) -> int:
     """Return the scheduled end of market index `market` as known at `t`, UNKNOWN_TIME when none was."""
     return int(scheduled_ends(panel, np.array([market]), np.array([t]))[0])

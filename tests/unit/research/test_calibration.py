@@ -4,6 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 from tests.support.panels import day, make_panel
+from tests.support.recorded import CALIBRATION
 
 from edgeworth.core.errors import DataError, LeakError, UsageError
 from edgeworth.core.panel import NEVER, Outcomes, Panel
@@ -166,22 +167,8 @@ def recorded_panel(root: Path) -> tuple[Panel, Outcomes]:
     return panel, Outcomes(payout.astype(np.int32), resolved, resolved, np.full(size, NEVER))
 
 
-TABLE = [
-    ("calendar:monday", 33_650, 2_931, 0.07885, 0.1670, 0.1483),
-    ("age:1d", 3_041, 3_041, 0.13938, 0.2598, 0.2400),
-    ("age:7d", 2_591, 2_591, 0.12090, 0.2412, 0.2148),
-    ("age:14d", 2_036, 2_036, 0.09891, 0.1950, 0.1682),
-    ("age:30d", 1_673, 1_673, 0.08713, 0.1763, 0.1508),
-    ("resolution:1d", 3_021, 3_021, 0.07240, 0.2592, 0.2383),
-    ("resolution:3d", 2_963, 2_963, 0.08510, 0.2592, 0.2356),
-    ("resolution:7d", 2_593, 2_593, 0.09018, 0.2422, 0.2016),
-    ("resolution:14d", 2_032, 2_032, 0.07241, 0.1944, 0.1615),
-    ("resolution:30d", 1_670, 1_670, 0.07594, 0.1772, 0.1599),
-]
-
-
 @pytest.mark.recorded
-@pytest.mark.parametrize(("sample", "n", "markets", "brier", "base", "price"), TABLE)
+@pytest.mark.parametrize(("sample", "n", "markets", "brier", "base", "price"), CALIBRATION)
 def test_the_recorded_table_is_reproduced(
     recorded: Path, sample: str, n: int, markets: int, brier: float, base: float, price: float
 ) -> None:
