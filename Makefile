@@ -16,13 +16,13 @@ CUTOFF ?= $(shell $(PY) -c 'from datetime import datetime as d, timedelta as t, 
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test slow check lint types contracts docs bench long recorded lock lock-upgrade clean
+.PHONY: help demo test slow check lint types contracts docs bench bench-peers long recorded lock lock-upgrade clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
 
 $(BIN)/uv:
-	$(PY) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "edgeworth needs Python 3.11 or newer; set PY=/path/to/python3.11")'
+	@$(PY) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "edgeworth needs Python 3.11 or newer; set PY=/path/to/python3.11")'
 	$(PY) -m venv $(VENV)
 	$(BIN)/python -m pip install -q --disable-pip-version-check 'uv>=0.13,<0.14'
 
@@ -60,8 +60,17 @@ contracts: $(VENV)/.dev
 docs: $(VENV)/.dev ## build the documents (their code blocks run with the tests)
 	$(BIN)/zensical build --clean
 
-bench: $(VENV)/.dev ## measure, print JSON lines
-	@for file in benchmarks/bench_*.py; do $(BIN)/python $$file || exit 1; done
+bench: $(VENV)/.dev ## measure beside peers, print JSON lines and a table of ratios against the goals
+	@$(BIN)/python -m benchmarks.run
+
+PEERS ?= $(shell $(PY) -c 'import tempfile; print(tempfile.gettempdir())')/edgeworth-bench-peers
+PY312 ?= $(shell ls -d $${PYENV_ROOT:-$$HOME/.pyenv}/versions/3.12*/bin/python 2>/dev/null | tail -1)
+bench-peers: $(VENV)/.dev ## the backtest benchmark with nautilus_trader, installed outside the repository
+	@python="$(PY312)"; test -n "$$python" || python="$$(command -v python3.12)"; \
+	  test -n "$$python" || { echo 'bench-peers needs Python 3.12 (set PY312) for nautilus_trader 1.231' >&2; exit 2; }; \
+	  test -x $(PEERS)/bin/python || "$$python" -m venv $(PEERS)
+	@$(PEERS)/bin/python -c 'import nautilus_trader' 2>/dev/null || $(PEERS)/bin/pip install -q nautilus_trader==1.231.0
+	@EDGEWORTH_PEER_PYTHON=$(PEERS)/bin/python $(BIN)/python -m benchmarks.run backtest
 
 long: $(VENV)/.dev ## everything, with many more examples
 	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -q -n $(WORKERS)

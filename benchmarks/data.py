@@ -22,7 +22,7 @@ from edgeworth.core.units import HOUR, MINUTE, SECOND, Micros
 MARKETS, HISTORY_POINTS, LAKE_POINTS = 17_324, 7_235_628, 12_000_000
 EVENTS, EVENT_MARKETS = 14_214, 54_836
 START = 1_704_067_200  # seconds, 2024
-_VERSION = 1
+_VERSION = 2
 _WORDS = (
     "lantern", "harbour", "council", "orchard", "bridge", "festival", "summit",
     "ferry", "glacier", "museum", "signal", "tariff", "comet", "derby",
@@ -57,7 +57,7 @@ def points(markets: int, total: int, *, seed: int = 11, jitter: int = 3) -> Poin
     age = np.arange(count) - np.repeat(offsets[:-1], sizes)
     opened = np.repeat(draw.integers(0, 12_000, markets), sizes)
     seconds = START + (opened + age) * 3_600 + draw.integers(-jitter, jitter + 1, count)
-    steps = draw.choice(np.array([0, 0, 0, 0, 1, -1, 2, -2, 5, -5]), count)
+    steps = np.rint(draw.normal(0, 4, count)).astype(np.int64) * draw.integers(0, 3, count)
     walk = np.cumsum(steps)
     walk -= np.repeat(walk[offsets[:-1]] - draw.integers(50, 951, markets), sizes)
     folded = np.abs(walk % 1_996 - 998) + 1  # reflected between 0.001 and 0.999

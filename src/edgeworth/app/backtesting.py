@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from edgeworth.app.homes import need_data
 from edgeworth.core.clock import SystemClock
 from edgeworth.core.config import Config
-from edgeworth.core.errors import UsageError
+from edgeworth.core.errors import LeakError, UsageError
 from edgeworth.core.instants import parse_bound, to_iso
 from edgeworth.core.progress import Progress
 from edgeworth.core.units import Micros
@@ -28,6 +28,7 @@ class Request:
     source: str | None = None
     holdout: bool = False
     command: str = ""
+    audit: bool = False
 
 
 def run(config: Config, request: Request, progress: Progress) -> "BacktestResult":
@@ -46,8 +47,19 @@ def run(config: Config, request: Request, progress: Progress) -> "BacktestResult
     return run_backtest(
         config.home, chosen, config.settings, source=request.source, start=start, end=end, grid=request.grids,
         holdout=request.holdout, progress=progress, clock=clock, command=request.command or _spelled(request),
-        requested=requested,
+        requested=requested, audit_all=request.audit,
     )  # fmt: skip
+
+
+def failed_audit(result: "BacktestResult") -> LeakError | None:
+    """Return the error of the first strategy whose audits failed, None when all passed."""
+    for item in result.results:
+        broken = [line for line in item.verdict.lint if line.code.startswith("audit-") and line.passed is False]
+        if broken:
+            checks = [line.code for line in broken]
+            words = f"'{item.strategy}' {broken[0].code.removeprefix('audit-')}: {broken[0].note}"
+            return LeakError("audit-failed", words, run=result.run_id, strategy=item.strategy, checks=checks)
+    return None
 
 
 def bounds(start: str | None, end: str | None, now: Micros) -> tuple[int | None, int | None]:
@@ -90,7 +102,7 @@ def _spelled(request: Request) -> str:
         words += [flag, value] if value else []
     words += [part for text in request.params for part in ("--param", text)]
     words += [part for text in request.grids for part in ("--grid", f"'{text}'")]
-    return " ".join([*words, *(["--holdout"] if request.holdout else [])])
+    return " ".join([*words, *(["--holdout"] if request.holdout else []), *(["--audit"] if request.audit else [])])
 
 
 def strategy_rows() -> list[dict[str, Any]]:

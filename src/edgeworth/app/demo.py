@@ -157,14 +157,26 @@ def _compare(world: World, result: "BacktestResult") -> tuple[Finding, ...]:
 
     from edgeworth.research.runs import TRADES
 
-    trades = pl.read_parquet(result.folder / TRADES).filter(pl.col("kind") == "rule", pl.col("status") == "settled")
-    worth = true_edges(world, trades)
+    trades = pl.read_parquet(result.folder / TRADES).filter(pl.col("status") == "settled")
+    trades = trades.with_columns(worth=pl.Series(true_edges(world, trades)))
     findings = []
     for item in result.results:
-        mine = worth[(trades["strategy"] == item.strategy).to_numpy()]
-        edge = float(mine.mean()) if len(mine) else None
-        findings.append(Finding(item.strategy, item.verdict, edge, _sentence(item.verdict, edge)))
+        mine = trades.filter(pl.col("strategy") == item.strategy, pl.col("worth").is_not_nan())
+        edge, other = _mean_worths(mine)
+        findings.append(Finding(item.strategy, item.verdict, edge, _sentence(item.verdict, edge, other)))
     return tuple(findings)
+
+
+def _mean_worths(trades: "pl.DataFrame") -> tuple[float | None, float | None]:
+    """Return what the trades were worth in truth, dollars per share, and what their reverse would have been.
+
+    The reverse gains what the trades lose and pays the same costs beyond the mid, so it is -worth - 2 x costs.
+    """
+    if trades.is_empty():
+        return None, None
+    worth = float(trades["worth"].to_numpy().mean())
+    costs = float((trades["cost_e6"].to_numpy() / 1e6 - trades["price_e4"].to_numpy() / 1e4).mean())
+    return worth, -worth - 2.0 * costs
 
 
 def true_edges(world: World, trades: "pl.DataFrame") -> np.ndarray[Any, np.dtype[np.float64]]:
@@ -189,7 +201,7 @@ def true_edges(world: World, trades: "pl.DataFrame") -> np.ndarray[Any, np.dtype
     return worth
 
 
-def _sentence(verdict: "Verdict", edge: float | None) -> str:
+def _sentence(verdict: "Verdict", edge: float | None, other: float | None) -> str:
     found = str(verdict.outcome) == "edge at this size"
     if edge is None:
         return "never fired here, so there is nothing to say"
@@ -200,4 +212,6 @@ def _sentence(verdict: "Verdict", edge: float | None) -> str:
         return f"FALSE ALARM: an edge is claimed where there is none ({cents})"
     if edge > _VISIBLE:
         return f"an edge is there ({cents}), but {verdict.events:,} events do not prove it"
+    if other is not None and other > _VISIBLE:
+        return f"nothing found on this side ({cents}); an edge is on the other, its reverse ({100 * other:+.1f} cents)"
     return f"nothing found, and nothing is there ({cents})"

@@ -1,5 +1,6 @@
-"""Wire reports: a stored run, or a measurement of how calibrated the market is."""
+"""Wire reports: a stored run, a measurement of how calibrated the market is, the graveyard of everything tried."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -7,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from edgeworth.app.backtesting import bounds
 from edgeworth.core.clock import SystemClock
 from edgeworth.core.config import Config
-from edgeworth.core.errors import LeakError
+from edgeworth.core.errors import AccessError, LeakError
 
 if TYPE_CHECKING:
+    from edgeworth.research.graveyard import Grave
     from edgeworth.research.types import CalibrationReport
 
 
@@ -56,3 +58,22 @@ def measure_calibration(
     )  # fmt: skip
     files = list(write_calibration(report, output).values()) if output else []
     return report, files
+
+
+def dig(config: Config) -> "list[Grave]":
+    """Return every strategy ever tried in the home."""
+    from edgeworth.research.graveyard import graveyard
+
+    return graveyard(config.home)
+
+
+def write_graveyard(graves: "Sequence[Grave]", path: Path) -> Path:
+    """Write the graveyard as Markdown; raises AccessError `output-unwritable`."""
+    from edgeworth.research.graveyard import to_markdown
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(to_markdown(graves), "utf-8")
+    except OSError as error:
+        raise AccessError("output-unwritable", f"cannot write {path}: {error.strerror or error}") from error
+    return path

@@ -12,6 +12,7 @@ from edgeworth.core.errors import UsageError
     "edgeworth backtest all",
     "edgeworth backtest crypto-favorite-fade --param threshold=0.8",
     "edgeworth backtest crypto-favorite-fade --grid 'threshold=0.6:0.9:0.1'",
+    "edgeworth backtest follow-the-market --audit",
     "edgeworth backtest --list",
 )
 @click.command("backtest", cls=Command)
@@ -24,6 +25,7 @@ from edgeworth.core.errors import UsageError
 @click.option("--grid", "grids", multiple=True, metavar="NAME=LOW:HIGH:STEP", help="Sweep; every variant is a trial.")
 @click.option("--source", help="Data source; the one with the most resolved markets by default, `all` pools.")
 @click.option("--holdout", is_flag=True, help="Use the locked last share of time; every use is counted.")
+@click.option("--audit", is_flag=True, help="Run every audit completely; exit code 6 when one fails.")
 @click.option("--bankroll", type=click.FloatRange(min=0.01), help="Starting cash of the sized portfolio, dollars.")
 @click.option("--half-spread", type=click.FloatRange(0, 0.2), help="Stated half spread, dollars per share.")
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of the bootstrap.")
@@ -33,7 +35,8 @@ from edgeworth.core.errors import UsageError
 def command(
     ctx: click.Context, strategies: tuple[str, ...], start: str | None, end: str | None, start_alias: str | None,
     end_alias: str | None, params: tuple[str, ...], grids: tuple[str, ...], source: str | None, holdout: bool,
-    bankroll: float | None, half_spread: float | None, seed: int | None, list_strategies: bool, list_runs: bool,
+    audit: bool, bankroll: float | None, half_spread: float | None, seed: int | None, list_strategies: bool,
+    list_runs: bool,
 ) -> None:  # fmt: skip
     """Backtest strategies by name, by file, or all of them, and end in an honest verdict.
 
@@ -47,15 +50,22 @@ def command(
         return
     if not strategies:
         raise UsageError("bad-option", "name a strategy, a file or 'all'", "edgeworth backtest --list")
-    request = backtesting.Request(strategies, start or start_alias, end or end_alias, params, grids, source, holdout)
+    request = backtesting.Request(
+        strategies, start or start_alias, end or end_alias, params, grids, source, holdout, audit=audit
+    )
     result = backtesting.run(config, request, for_context(ctx))
+    failure = backtesting.failed_audit(result) if audit else None
     following = f"edgeworth report {result.run_id}"
     if wants_json(ctx):
+        if failure:
+            raise failure
         emit(ctx, "backtest", result.to_dict(), next_commands=[following])
         return
     from edgeworth.cli.verdicts import print_result
 
     print_result(ctx, result)
+    if failure:
+        raise failure
     advise(ctx, following, "edgeworth doctor explain verdict")
 
 

@@ -65,7 +65,13 @@ def _print_import(ctx: click.Context, report: "ImportReport") -> None:
         table.add_column(name, justify="right" if name in {"read", "stored", "duplicates", "quarantined"} else "left",
                          overflow="fold")  # fmt: skip
     for file in report.files:
-        note = file.refused or file.skipped or ", ".join(f"{code} {rows:,}" for code, rows in file.reasons.items())
+        clash = f"{file.conflicts:,} differ from what is stored (the stored ones stand)" if file.conflicts else ""
+        note = (
+            file.refused
+            or file.skipped
+            or clash
+            or ", ".join(f"{code} {rows:,}" for code, rows in file.reasons.items())
+        )
         numbers = (file.read, file.stored, file.duplicates, file.quarantined)
         sums = (f"{sum(part.values()):,}" for part in numbers)
         table.add_row(str(file.path), file.shape, *sums, note)

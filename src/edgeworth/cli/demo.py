@@ -53,11 +53,10 @@ def command(ctx: click.Context, scenario: str, seed: int | None, about: bool) ->
     if wants_json(ctx):
         emit(ctx, "demo", found.to_dict(), next_commands=following)
         return
-    if quiet:
-        return
     from edgeworth.cli.verdicts import print_table
 
-    out.print()
+    if not quiet:
+        out.print()
     print_table(ctx, found.result.results, found.result.reverses)
     out.print("\nwhat was found, and what is true in this world:")
     for finding in found.findings:

@@ -15,13 +15,13 @@ def command() -> None:
 
 
 @examples("edgeworth doctor", "edgeworth doctor --json")
-@command.command("check", hidden=True)
+@command.command("check")
 @click.pass_context
 def check(ctx: click.Context) -> None:
     """Run every check; exit 8 when one fails."""
     from edgeworth.app.checks import as_rows, run_checks
 
-    checks = run_checks(configuration(ctx, reading=False))
+    checks = run_checks(configuration(ctx))
     failed = [item.name for item in checks if item.status == "fail"]
     if wants_json(ctx):
         if not failed:

@@ -30,6 +30,9 @@ def report_failure(error: BaseException, arguments: Sequence[str]) -> int:
     if isinstance(error, KeyboardInterrupt | click.Abort):
         _show("interrupted", "stopped by you; what was finished is stored", CODES["interrupted"].hint, {}, as_json)
         return INTERRUPTED
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        click.echo(error.format_message())
+        return 2
     known = _as_known(error)
     if known is None:
         return _show_bug(error, arguments, as_json)

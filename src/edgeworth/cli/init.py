@@ -17,7 +17,7 @@ def command() -> None:
 
 
 @examples("edgeworth init --yes", "edgeworth init --yes --force --output edgeworth.toml")
-@command.command("settings", hidden=True)
+@command.command("settings")
 @click.option("--yes", is_flag=True, help="Take every default, ask nothing.")
 @click.option("--force", is_flag=True, help="Overwrite an existing file.")
 @click.option("--output", type=click.Path(path_type=Path), default=Path("edgeworth.toml"), show_default=True)

@@ -1,4 +1,4 @@
-"""`edgeworth report`: write a run's report, or measure how calibrated the market is."""
+"""`edgeworth report`: a run's report, the market's calibration, the evidence behind verdicts, everything ever tried."""
 
 import math
 from pathlib import Path
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @click.group(
     "report", cls=Group, default="run", words=True,
-    help="Write a run's report (edgeworth report RUN), or measure how calibrated the market is.",
+    help="Write a run's report (edgeworth report RUN), measure calibration, or show the evidence and the graveyard.",
 )  # fmt: skip
 def command() -> None:
     """Group the sub-commands."""
@@ -66,6 +66,62 @@ def calibration(
         emit(ctx, "calibration", {**report.to_dict(), "files": files})
         return
     _print(ctx, report)
+    for path in files:
+        click.echo(path)
+
+
+@examples("edgeworth report evidence --seeds 1 --sections power --output evidence")
+@command.command("evidence")
+@click.option(
+    "--output", type=click.Path(path_type=Path), default=Path("docs/explanation"), show_default=True,
+    help="Folder for evidence.md and its pictures.",
+)  # fmt: skip
+@click.option("--seeds", type=click.IntRange(1, 100_000), default=200, show_default=True, help="Worlds of each kind.")
+@click.option(
+    "--sections", default="null,power,exhibits,calibration", show_default=True, help="What to study, with commas."
+)
+@click.option("--recorded", type=click.Path(path_type=Path), metavar="DIR", help="Folder of recorded data to import.")
+@click.option(
+    "--workers", type=click.IntRange(0, 64), default=2, show_default=True, help="Processes; 0 works in this one."
+)
+@click.pass_context
+def evidence(
+    ctx: click.Context, output: Path, seeds: int, sections: str, recorded: Path | None, workers: int
+) -> None:  # fmt: skip
+    """Study how often verdicts are wrong, on simulated worlds and recorded data; an interrupted study goes on."""
+    from edgeworth.app.evidence import Request, parse_sections, write_evidence
+    from edgeworth.cli.progress import for_context
+    from edgeworth.core.clock import SystemClock
+
+    request = Request(output, seeds, parse_sections(sections), recorded, workers)
+    found = write_evidence(configuration(ctx, reading=False), request, for_context(ctx), SystemClock())
+    if wants_json(ctx):
+        emit(ctx, "evidence", found.to_dict())
+        return
+    for name, measured in found.shares.items():
+        hits, n = measured["hits"], measured["n"]
+        span = f"[{100 * measured['low']:.1f}, {100 * measured['high']:.1f}]"
+        click.echo(f"{name:<14} an edge is claimed in {hits:,} of {n:,} worlds = {100 * hits / n:.1f} % {span}")
+    for path in found.files:
+        click.echo(path)
+
+
+@examples("edgeworth report graveyard", "edgeworth report graveyard --json")
+@command.command("graveyard")
+@click.option("--output", type=click.Path(path_type=Path), help="Also write the table as Markdown to this file.")
+@click.pass_context
+def graveyard(ctx: click.Context, output: Path | None) -> None:
+    """List every strategy ever tried in this home, its trials, its last verdict, its best and latest return."""
+    from edgeworth.app.reporting import dig, write_graveyard
+
+    graves = dig(configuration(ctx))
+    files = [write_graveyard(graves, output)] if output else []
+    if wants_json(ctx):
+        emit(ctx, "graveyard", {"strategies": [grave.to_dict() for grave in graves], "files": files})
+        return
+    from edgeworth.cli.graves import print_graves
+
+    print_graves(ctx, graves)
     for path in files:
         click.echo(path)
 

@@ -31,6 +31,16 @@ def print_result(ctx: click.Context, result: "BacktestResult") -> None:
     if holdout.get("note"):
         out.print(str(holdout["note"]), markup=False)
     print_verdicts(ctx, result.results, reverses=result.reverses)
+    out.print(
+        "ROI and interval are after costs, resampled by event; p is before costs, against 'the price is right', and "
+        "cautious where the legs of an event depend on each other",
+        markup=False, style="dim",
+    )  # fmt: skip
+    for item in result.results:
+        for line in item.verdict.lint:
+            if line.code.startswith("audit-") and "complete form" in line.note:
+                state = "passed" if line.passed else "FAILED"
+                out.print(f"{state:<7} {item.strategy} {line.code}: {line.note}", markup=False, soft_wrap=True)
     for failure in result.failures:
         out.print(f"failed  {failure.strategy}: {failure.code}: {failure.message}", markup=False)
     if result.variants:
@@ -74,9 +84,9 @@ def print_variants(ctx: click.Context, variants: Iterable["RunResult"], limit: i
     """Print the best variants of a sweep by return, and say how many were tried."""
     from rich.table import Table
 
-    rows = sorted(variants, key=lambda item: -(item.verdict.roi if item.verdict.roi is not None else -9))
-    table = Table(box=None, header_style="bold", pad_edge=False, title=f"{len(rows)} variants tried, best first",
-                  title_justify="left")  # fmt: skip
+    rows = sorted(variants, key=_merit, reverse=True)
+    title = f"{len(rows)} variants tried, best Sharpe per event first; intervals from 200 resamples"
+    table = Table(box=None, header_style="bold", pad_edge=False, title=title, title_justify="left")
     table.add_column("parameters")
     for name in ("trades", "events", "ROI %", "95 % interval"):
         table.add_column(name, justify="right")
@@ -87,6 +97,14 @@ def print_variants(ctx: click.Context, variants: Iterable["RunResult"], limit: i
             parameters, f"{verdict.trades:,}", f"{verdict.events:,}", percent(verdict.roi, sign=True), interval(verdict)
         )
     console(ctx).print(table)
+
+
+def _merit(item: "RunResult") -> tuple[float, float]:
+    verdict = item.verdict
+    return (
+        -9.0 if verdict.sharpe is None else verdict.sharpe,
+        -9.0 if verdict.roi is None else verdict.roi,
+    )
 
 
 def percent(value: float | None, *, sign: bool = False) -> str:

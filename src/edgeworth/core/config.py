@@ -138,7 +138,7 @@ def _find_file(file: Path | None, folder: Path, home: Home, variables: Mapping[s
     explicit = file or (Path(variables["EDGEWORTH_CONFIG"]) if variables.get("EDGEWORTH_CONFIG") else None)
     if explicit:
         if not explicit.is_file():
-            raise ConfigError("config-unreadable", f"no configuration file at {explicit}")
+            raise ConfigError("config-unreadable", f"no configuration file at {explicit}", "check the path")
         return explicit
     return next((path for path in (folder / "edgeworth.toml", home.config) if path.is_file()), None)
 

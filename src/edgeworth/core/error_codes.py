@@ -66,7 +66,7 @@ CODES: dict[str, CodeDoc] = {
     "store-locked": CodeDoc("The database is locked by another process.", "wait for it, or stop it"),
     "store-empty": CodeDoc("There is no data yet.", "edgeworth demo, or edgeworth data import PATH"),
     "no-prices": CodeDoc("No price lies in the chosen range.", "edgeworth data ls shows what is there"),
-    "no-resolved": CodeDoc("No market in the chosen range has resolved.", "widen the range"),
+    "no-resolved": CodeDoc("No market in the chosen range has resolved.", "import resolutions, or widen the range"),
     "coverage-too-low": CodeDoc("Too few of the chosen markets have prices.", "import more, or lower --min-coverage"),
     "price-label": CodeDoc(
         "The price equals the outcome in every row: it was sampled after the resolution.",
@@ -80,6 +80,10 @@ CODES: dict[str, CodeDoc] = {
     ),
     "hindsight-column": CodeDoc("A column known only afterwards cannot enter a feature frame.", "drop the column"),
     "schema-mismatch": CodeDoc("A frame does not have the columns its schema demands.", "compare with the schema"),
+    "audit-failed": CodeDoc(
+        "What a rule said changes with what was not known yet: it, or a feature it reads, looks ahead.",
+        "the message names the first value that changed; see docs/explanation/audits.md",
+    ),
     "not-row-wise": CodeDoc("The rule looks beyond its own row.", "use only columns of `row`, elementwise"),
     "strategy-broken": CodeDoc("The strategy file cannot be loaded or run.", "run its test"),
     "report-unreadable": CodeDoc("The stored run cannot be read.", "run the backtest again"),

@@ -1,17 +1,17 @@
 """The account: orders, fills, settlements and marks as integer postings that always sum to zero. Compiled helpers."""
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from edgeworth.core.panel import NEVER, Int64s
+from edgeworth.core.panel import NEVER, UNKNOWN_TIME, Int64s
 from edgeworth.engine import layout as at
-from edgeworth.engine.compiled import kernel
+from edgeworth.engine.compiled import step
 from edgeworth.engine.fees import taker_fee_e6
 from edgeworth.engine.gate import GateCode
 from edgeworth.engine.layout import FillKind, Inputs, Limits, State, i64
-from edgeworth.engine.sizing import ratio_ppm
+from edgeworth.engine.sizing import probability_e6, ratio_ppm
 from edgeworth.engine.types import LOT_E6
 
 _ALLOWED: Final = int(GateCode.ALLOWED)
@@ -26,16 +26,23 @@ _ENTRY: Final = int(FillKind.ENTRY)
 _RESOLUTION: Final = int(FillKind.RESOLUTION)
 _VOID: Final = int(FillKind.VOID)
 _OPEN: Final = int(FillKind.OPEN)
+_UNPROVEN: Final = int(GateCode.UNPROVEN)
+_MIN_EDGE: Final = int(GateCode.MIN_EDGE)
 _NEVER: Final = int(NEVER)
+_ALWAYS: Final = int(UNKNOWN_TIME)
 
 
-@kernel
+@step
 def affordable_lots(budget_e6: int, price_e4: int, rate_e6: int, exponent: int) -> int:
     """Return the largest number of lots whose price plus fee does not exceed the budget (and at most `MAX_LOTS`)."""
-    lots = min(budget_e6 // price_e4, at.MAX_LOTS)
-    if rate_e6 <= 0 or lots <= 0:
-        return max(lots, 0)
-    most = lots
+    most = min(budget_e6 // price_e4, at.MAX_LOTS)
+    if rate_e6 <= 0 or most <= 0:
+        return max(most, 0)
+    # a guess without rounding is off by a lot or two; the loops below make it exact
+    variance, unit = price_e4 * (10_000 - price_e4), rate_e6 * 1e-2
+    for _ in range(exponent):
+        unit *= variance * 1e-8
+    lots = min(most, i64(budget_e6 / (price_e4 + unit)))
     while lots > 0:
         fee = taker_fee_e6(lots * LOT_E6, price_e4, rate_e6, exponent)
         over = lots * price_e4 + fee - budget_e6
@@ -50,13 +57,13 @@ def affordable_lots(budget_e6: int, price_e4: int, rate_e6: int, exponent: int) 
     return max(lots, 0)
 
 
-@kernel
+@step
 def equity(account: Int64s) -> int:
     """Return cash, reserved cash and positions at the executable bid."""
     return i64(account[at.CASH] + account[at.RESERVED] + account[at.VALUE])
 
 
-@kernel
+@step
 def end_decline_of(account: Int64s, peak: int, trough: int) -> None:
     """Note a decline from `peak` to `trough` if it is the worst so far, in dollars or as a share."""
     drop = peak - trough
@@ -66,7 +73,7 @@ def end_decline_of(account: Int64s, peak: int, trough: int) -> None:
         account[at.WORST_PPM] = max(account[at.WORST_PPM], ratio_ppm(drop, peak))
 
 
-@kernel
+@step
 def note_equity(account: Int64s) -> None:
     """Update the highest equity and the lowest since."""
     now = equity(account)
@@ -79,7 +86,7 @@ def note_equity(account: Int64s) -> None:
         account[at.TROUGH] = now
 
 
-@kernel
+@step
 def sample_curve(account: Int64s, curve: Int64s, t: int) -> None:
     """Append a row of the equity curve, or replace the last one of the same instant; check the balance."""
     kept = account[at.CASH] + account[at.RESERVED] + account[at.POSITIONS] + account[at.FEES]
@@ -99,37 +106,91 @@ def sample_curve(account: Int64s, curve: Int64s, t: int) -> None:
     account[at.CURVE_COUNT] = row + 1
 
 
-@kernel
+@step
 def add_exposure(terms: Int64s, exposure: Int64s, market: int, amount: int) -> None:
     """Move the exposure of a market's event and category."""
     exposure[0, terms[market, at.EVENT]] += amount
     exposure[1, terms[market, at.CATEGORY]] += amount
 
 
-@kernel
+@step
 def finish_opinion(account: Int64s, codes: npt.NDArray[np.int8], opinion: int, code: int) -> None:
     """Give an opinion its final code."""
     codes[opinion] = code
     account[at.COUNTS + code] += 1
 
 
-@kernel
-def idle(hot: Int64s, cold: Int64s, market: int, bid: int) -> None:
-    """Set the marks of a market without position or order, so that its points move and stop nothing."""
+@step
+def free(view: Inputs, state: State, market: int, code: int, point: int) -> None:
+    """Leave a market without position or order; from `point` on its opinions get `code`, or are considered if 0."""
+    hot, cold = state.hot, state.cold
     hot[market, at.LOTS] = 0
     hot[market, at.BASE] = 0
-    hot[market, at.DIRECTION] = 0
-    hot[market, at.BID] = bid  # the quote at index 0, to which BASE points
-    hot[market, at.STOP] = -1
-    hot[market, at.TAKE] = at.ALWAYS
-    hot[market, at.DEADLINE] = _NEVER
+    hot[market, at.LOW] = 0
+    hot[market, at.SPAN] = at.PRICES
     cold[market, at.FLAGS] = 0
+    block(view, state, market, code, point)
 
 
-@kernel
+@step
+def block(view: Inputs, state: State, market: int, code: int, point: int) -> None:
+    """Give opinions before `point` the code that stood, and let `code` stand for those from there on (0 = none)."""
+    cold = state.cold
+    if cold[market, at.BLOCKED] != 0:
+        judge_passed(view, state, market, point)
+    cold[market, at.BLOCKED] = code
+    state.hot[market, at.WAKE] = i64(at.NO_POINT) if code != 0 else next_hopeful(view, state, market)
+
+
+@step
+def next_hopeful(view: Inputs, state: State, market: int) -> int:
+    """Return where the market's next opinion with an edge stands, and give those before it their code.
+
+    An edge depends on nothing that happens on the way, so the walk need not stop at opinions without one.
+    """
+    k, last = state.cold[market, at.NEXT], view.terms[market, at.OPINION_LAST]
+    wake, end = i64(at.NO_POINT), view.terms[market, at.END]
+    while k < last and view.opinion[k] < end:
+        fair, cost, _ask = appraise(view, i64(view.opinion[k]), k)
+        if fair >= 0 and fair - cost >= state.account[at.MIN_EDGE]:
+            wake = i64(view.opinion[k])
+            break
+        finish_opinion(state.account, state.codes, k, i64(_UNPROVEN if fair < 0 else _MIN_EDGE))
+        k += 1
+    state.cold[market, at.NEXT] = k
+    return wake
+
+
+@step
+def appraise(view: Inputs, point: int, opinion: int) -> tuple[int, int, int]:
+    """Return (fair value, all-in cost, ask) of one share; the fair value is -1 when the opinion is not usable."""
+    market, se = market_at(view.word, point), view.se[opinion]
+    fair = probability_e6(view.p[opinion])
+    if not 0.0 <= se < np.inf:
+        fair = -1
+    quote = quote_index(view.terms, market, i64(view.side[opinion]), price_at(view.word, point))
+    ask = i64(view.quotes[at.ASK_ROW, quote])
+    rate, exponent = fee_terms(view, market, point)
+    return fair, ask * 100 + taker_fee_e6(i64(1_000_000), ask, rate, exponent), ask
+
+
+@step
+def judge_passed(view: Inputs, state: State, market: int, point: int) -> None:
+    """Give the market's opinions before `point` the code that blocks it."""
+    cold, codes, opinion = state.cold, state.codes, view.opinion
+    code, first = cold[market, at.BLOCKED], cold[market, at.NEXT]
+    k, last = first, view.terms[market, at.OPINION_LAST]
+    while k < last and opinion[k] < point:
+        codes[k] = code
+        k += 1
+    state.account[at.COUNTS + code] += k - first
+    cold[market, at.NEXT] = k
+
+
+@step
 def place(view: Inputs, state: State, point: int, opinion: int, terms: tuple[int, int]) -> None:
     """Reserve the budget of an order that waits for its market's next observation; `terms` = (budget, fair value)."""
-    market, budget = i64(view.market[point]), terms[0]
+    market, budget = market_at(view.word, point), terms[0]
     cold = state.cold
     cold[market, at.ORDER_T] = view.t[point]
     cold[market, at.BUDGET] = budget
@@ -140,56 +201,69 @@ def place(view: Inputs, state: State, point: int, opinion: int, terms: tuple[int
     state.account[at.RESERVED] += budget
     add_exposure(view.terms, state.exposure, market, budget)
     cold[market, at.FLAGS] = at.PENDING
-    state.hot[market, at.STOP] = at.ALWAYS
-    cold[market, at.BLOCKED] = _ALREADY_HELD
+    state.hot[market, at.SPAN] = 0
+    cold[market, at.NEXT] = opinion + 1
+    block(view, state, market, i64(_ALREADY_HELD), i64(point))
 
 
-@kernel
-def cancel(view: Inputs, state: State, market: int, code: int) -> None:
-    """Release a pending order's reserve; the market may be tried again."""
+@step
+def cancel(view: Inputs, state: State, market: int, code: int, point: int) -> None:
+    """Release a pending order's reserve; from `point` on the market may be tried again."""
     budget = state.cold[market, at.BUDGET]
     state.account[at.CASH] += budget
     state.account[at.RESERVED] -= budget
     add_exposure(view.terms, state.exposure, market, -budget)
-    idle(state.hot, state.cold, market, view.quotes[at.BID_ROW, 0])
-    state.cold[market, at.BLOCKED] = 0
     finish_opinion(state.account, state.codes, state.cold[market, at.OPINION], code)
+    free(view, state, market, i64(0), point)
 
 
-@kernel
-def fee_terms(terms: Int64s, fees: Int64s, market: int, t: int) -> tuple[int, int]:
-    """Return (rate, exponent) in force; (0, 1) when free."""
+@step
+def fee_terms(view: Inputs, market: int, point: int) -> tuple[int, int]:
+    """Return (rate, exponent) in force at a tape position; (0, 1) when free."""
+    fees = view.fees
     rate, exponent = 0, 1
-    for era in range(terms[market, at.FEE_FIRST], terms[market, at.FEE_LAST]):
-        if fees[era, 0] <= t:
+    for era in range(view.terms[market, at.FEE_FIRST], view.terms[market, at.FEE_LAST]):
+        if fees[era, 0] == _ALWAYS or fees[era, 0] <= view.t[point]:  # most need no look at the time
             rate, exponent = i64(fees[era, 1]), i64(fees[era, 2])
     return rate, exponent
 
 
-@kernel
+@step
+def market_at(word: npt.NDArray[Any], point: int) -> int:
+    """Return the market of a tape position."""
+    return i64(word[point] >> at.PRICE_BITS)
+
+
+@step
+def price_at(word: npt.NDArray[Any], point: int) -> int:
+    """Return the YES price of a tape position."""
+    return i64(word[point] & at.PRICE_MASK)
+
+
+@step
 def quote_index(terms: Int64s, market: int, side: int, price: int) -> int:
     """Return where the leg's mid stands in the quote tables."""
     return i64(terms[market, at.TABLE] + (price if side > 0 else 10_000 - price))
 
 
-@kernel
+@step
 def enter(view: Inputs, limits: Limits, state: State, point: int) -> bool:
     """Fill the pending order at this observation and return True, or cancel it with a code and return False."""
-    market, t, price = i64(view.market[point]), i64(view.t[point]), i64(view.price[point])
+    market, price, t = market_at(view.word, point), price_at(view.word, point), i64(view.t[point])
     cold, account = state.cold, state.account
     side, budget = i64(cold[market, at.SIDE]), i64(cold[market, at.BUDGET])
     quote = quote_index(view.terms, market, side, price)
     ask, mid = i64(view.quotes[at.ASK_ROW, quote]), i64(quote - view.terms[market, at.TABLE])
-    rate, exponent = fee_terms(view.terms, view.fees, market, t)
+    rate, exponent = fee_terms(view, market, point)
     if ask * 100 + taker_fee_e6(i64(1_000_000), ask, rate, exponent) > cold[market, at.FAIR]:
-        cancel(view, state, market, i64(_PRICE_LIMIT))
+        cancel(view, state, market, i64(_PRICE_LIMIT), i64(point))
         return False
     lots = affordable_lots(budget, ask, rate, exponent)
     if lots < view.terms[market, at.MIN_LOTS]:
-        cancel(view, state, market, i64(_MIN_SIZE))
+        cancel(view, state, market, i64(_MIN_SIZE), i64(point))
         return False
     if account[at.TOTAL_LOTS] + lots > at.MAX_OUTSTANDING:
-        cancel(view, state, market, i64(_TOO_LARGE))
+        cancel(view, state, market, i64(_TOO_LARGE), i64(point))
         return False
     cost, fee = lots * ask, taker_fee_e6(lots * LOT_E6, ask, rate, exponent)
     account[at.RESERVED] -= budget
@@ -200,7 +274,7 @@ def enter(view: Inputs, limits: Limits, state: State, point: int) -> bool:
     account[at.TOTAL_LOTS] += lots
     account[at.VALUE] += lots * view.quotes[at.BID_ROW, quote]
     add_exposure(view.terms, state.exposure, market, cost - budget)
-    _hold(limits, state.hot, cold, (market, t, side), (ask, lots, i64(view.quotes[at.BID_ROW, quote]), quote))
+    _hold(view, limits, state, (market, i64(point), side), (ask, lots, i64(view.quotes[at.BID_ROW, quote])))
     trade = _open_trade(account, state.trades, cold, (market, t, side, mid), (ask, lots, cost, fee))
     _append_fill(
         account,
@@ -213,30 +287,71 @@ def enter(view: Inputs, limits: Limits, state: State, point: int) -> bool:
     return True
 
 
-@kernel
-def _hold(
-    limits: Limits, hot: Int64s, cold: Int64s, what: tuple[int, int, int], bought: tuple[int, int, int, int]
-) -> None:
-    """Set what marks and exits of the new position need: what = (market, t, side), bought = (ask, lots, bid, quote)."""
-    market, t, side = what
-    ask, lots, bid, quote = bought
+@step
+def _hold(view: Inputs, limits: Limits, state: State, what: tuple[int, int, int], bought: tuple[int, int, int]) -> None:
+    """Set what marks and exits of the new position need: what = (market, point, side), bought = (ask, lots, bid).
+
+    Exits become a window of YES prices and a tape position, which a mark compares without knowing why.
+    """
+    market, point, side = what
+    ask, lots, bid = bought
+    hot, cold = state.hot, state.cold
     hot[market, at.LOTS] = lots
-    mid = quote % 10_001
-    hot[market, at.BASE] = quote - mid + (0 if side > 0 else 10_000)
+    base = i64(2 * view.terms[market, at.TABLE] + (0 if side > 0 else at.PRICES))
+    hot[market, at.BASE] = base
     hot[market, at.DIRECTION] = side
     hot[market, at.BID] = bid
     hot[market, at.PAID] = ask
-    hot[market, at.STOP] = ask * (1_000_000 - limits.stop_loss) // 1_000_000 if limits.stop_loss > 0 else -1
-    take = -(-ask * (1_000_000 + limits.take_profit) // 1_000_000) if limits.take_profit > 0 else at.ALWAYS
+    cold[market, at.STOP] = ask * (1_000_000 - limits.stop_loss) // 1_000_000 if limits.stop_loss > 0 else -1
+    take = i64(-(-ask * (1_000_000 + limits.take_profit) // 1_000_000) if limits.take_profit > 0 else at.ALWAYS)
     if limits.exit_on_edge_gone:
-        take = min(take, (cold[market, at.FAIR] + 99) // 100)
-    hot[market, at.TAKE] = take
-    hot[market, at.DEADLINE] = t + limits.max_hold if limits.max_hold > 0 else _NEVER
+        take = min(take, i64((cold[market, at.FAIR] + 99) // 100))
+    cold[market, at.TAKE] = take
+    low, high = i64(0), i64(at.PRICES)
+    if view.terms[market, at.PLAIN] == 0:
+        high = i64(0)  # no interval is safe: every point of the position is looked at in full
+    elif cold[market, at.STOP] >= 0 or take < at.ALWAYS:
+        low = first_bid_from(view.bids, base, side, cold[market, at.STOP] + 1)
+        high = first_bid_from(view.bids, base, side, take)
+        if side < 0:
+            low, high = at.PRICES - high, at.PRICES - low
+    hot[market, at.LOW] = low
+    hot[market, at.SPAN] = max(high - low, 0)
+    cold[market, at.DEADLINE] = _NEVER
+    if limits.max_hold > 0:
+        cold[market, at.DEADLINE] = view.t[point] + limits.max_hold
+        hot[market, at.WAKE] = first_point_from(view.t, point, cold[market, at.DEADLINE])
     cold[market, at.ENTRIES] += 1
     cold[market, at.FLAGS] = at.HELD
 
 
-@kernel
+@step
+def first_bid_from(bids: npt.NDArray[np.int16], base: int, side: int, least: int) -> int:
+    """Return the lowest mid of the leg whose bid is at least `least`, or `PRICES`; bids rise with the mid."""
+    low, high = i64(0), i64(at.PRICES)
+    while low < high:
+        middle = (low + high) // 2
+        if bids[base + (middle if side > 0 else at.PRICES - 1 - middle)] >= least:
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+@step
+def first_point_from(t: Int64s, point: int, least: int) -> int:
+    """Return the first tape position after `point` at or after the instant `least`, `NO_POINT` when there is none."""
+    low, high = i64(point + 1), i64(len(t))
+    while low < high:
+        middle = (low + high) // 2
+        if t[middle] >= least:
+            high = middle
+        else:
+            low = middle + 1
+    return low if low < len(t) else i64(at.NO_POINT)
+
+
+@step
 def _open_trade(
     account: Int64s, trades: Int64s, cold: Int64s, what: tuple[int, int, int, int], money: tuple[int, int, int, int]
 ) -> int:
@@ -267,7 +382,7 @@ def _open_trade(
     return i64(row)
 
 
-@kernel
+@step
 def _append_fill(
     account: Int64s,
     fills: Int64s,
@@ -288,7 +403,7 @@ def _append_fill(
     account[at.FILL_COUNT] = row + 1
 
 
-@kernel
+@step
 def _release(
     view: Inputs, state: State, what: tuple[int, int, int, int], size: tuple[int, int, int, int], fee: int
 ) -> None:
@@ -296,12 +411,12 @@ def _release(
     t, market, kind, point = what
     lots, proceeds = size[2], size[3]
     account, hot, trades = state.account, state.hot, state.trades
-    cost = i64(lots * hot[market, at.PAID])
+    cost = lots * i64(hot[market, at.PAID])
     account[at.CASH] += proceeds - fee
     account[at.POSITIONS] -= cost
     account[at.FEES] += fee
     account[at.GAINS] += proceeds - cost
-    account[at.VALUE] -= lots * hot[market, at.BID]
+    account[at.VALUE] -= lots * i64(hot[market, at.BID])
     account[at.TOTAL_LOTS] -= lots
     add_exposure(view.terms, state.exposure, market, -cost)
     hot[market, at.LOTS] -= lots
@@ -323,31 +438,31 @@ def _release(
     )
 
 
-@kernel
+@step
 def leave(view: Inputs, limits: Limits, state: State, point: int) -> bool:
     """Sell what the depth of this observation takes of a position whose exit was decided earlier; tell if anything."""
-    market, t = i64(view.market[point]), i64(view.t[point])
+    market, price, t = market_at(view.word, point), price_at(view.word, point), i64(view.t[point])
     hot, cold = state.hot, state.cold
-    quote = hot[market, at.BASE] + hot[market, at.DIRECTION] * i64(view.price[point])
-    bid, mid = i64(view.quotes[at.BID_ROW, quote]), i64(quote - view.terms[market, at.TABLE])
+    mid = price if hot[market, at.DIRECTION] > 0 else 10_000 - price
+    bid = i64(view.bids[hot[market, at.BASE] + price])
     if bid <= 0:
         return False
-    lots = i64(min(hot[market, at.LOTS], limits.depth // bid))
+    lots = min(i64(hot[market, at.LOTS]), i64(limits.depth // bid))
     if lots <= 0:
         return False
-    rate, exponent = fee_terms(view.terms, view.fees, market, t)
+    rate, exponent = fee_terms(view, market, point)
     proceeds = lots * bid
     fee = min(taker_fee_e6(lots * LOT_E6, bid, rate, exponent), proceeds)
     state.account[at.SPREAD] += lots * (mid - bid)
     _release(view, state, (t, market, i64(cold[market, at.REASON]), i64(point)), (bid, mid, lots, proceeds), fee)
     cold[market, at.ORDER_T] = t
     if hot[market, at.LOTS] == 0:
-        idle(hot, cold, market, view.quotes[at.BID_ROW, 0])
-        cold[market, at.BLOCKED] = _ALREADY_TRADED if cold[market, at.ENTRIES] >= limits.max_entries else 0
+        again = cold[market, at.ENTRIES] < limits.max_entries
+        free(view, state, market, i64(0 if again else _ALREADY_TRADED), i64(point))
     return True
 
 
-@kernel
+@step
 def settle(view: Inputs, state: State, end: int) -> None:
     """Pay out a market whose resolution has become known; a void returns the price paid, never the fees."""
     market, t, point = (
@@ -357,13 +472,12 @@ def settle(view: Inputs, state: State, end: int) -> None:
     )
     payout, flags = i64(view.ends[end, at.END_PAYOUT]), state.cold[market, at.FLAGS]
     if flags & at.PENDING:
-        cancel(view, state, market, i64(_NO_NEXT_PRICE))
+        cancel(view, state, market, i64(_NO_NEXT_PRICE), point)
     elif flags & at.HELD:
-        lots, side = i64(state.hot[market, at.LOTS]), state.hot[market, at.DIRECTION]
+        lots, side = i64(state.hot[market, at.LOTS]), i64(state.hot[market, at.DIRECTION])
         kind = _VOID if payout < 0 else _RESOLUTION
         price = i64(state.hot[market, at.PAID]) if payout < 0 else (payout if side > 0 else 10_000 - payout)
         _release(view, state, (t, market, kind, point), (price, price, lots, lots * price), i64(0))
         note_equity(state.account)
         sample_curve(state.account, state.curve, t)
-    idle(state.hot, state.cold, market, view.quotes[at.BID_ROW, 0])
-    state.cold[market, at.BLOCKED] = _AFTER_RESOLUTION
+    free(view, state, market, i64(_AFTER_RESOLUTION), point)

@@ -26,7 +26,21 @@ STAMP: Final = _digest()
 
 def kernel(function: F) -> F:
     """Compile a function on its first call; its plain form stays available as `.py_func`."""
-    compiled: Any = njit(cache=True, nogil=True)(function)
+    return _compiled(function, counts=True)
+
+
+def step(function: F) -> F:
+    """Compile a function that makes no array and keeps none: it counts no references, so passing many costs nothing.
+
+    Counting them is atomic; it cost more than the work of a step, and threads that share a tape contended for it.
+    """
+    return _compiled(function, counts=False)
+
+
+def _compiled(function: F, *, counts: bool) -> F:
+    # said in both cases: a function that does not say takes the setting of its caller
+    options: dict[str, Any] = {"cache": True, "nogil": True, "_nrt": counts}
+    compiled: Any = njit(**options)(function)
     file = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
     if file is not None:
         file._source_stamp = STAMP  # the one private name used; a test watches it

@@ -25,6 +25,7 @@ MAX_RATE_E6: Final = 1_000_000
 MAX_FEE_SHARES_E6: Final = 10**14  # a hundred million shares; beyond it the limbs below could overflow
 
 _LIMB: Final = 1_000_000_000
+_PLAIN: Final = 9e18
 
 
 @kernel
@@ -36,6 +37,12 @@ def taker_fee_e6(shares_e6: int, price_e4: int, rate_e6: int, exponent: int) -> 
     if rate_e6 <= 0 or shares_e6 <= 0:
         return 0
     variance = price_e4 * (10_000 - price_e4)
+    if exponent == 1 and shares_e6 % 10_000 == 0:
+        lots = shares_e6 // 10_000
+        if float(lots) * float(rate_e6) * float(variance) < _PLAIN:  # fits: no limbs needed
+            exact = lots * rate_e6 * variance
+            whole = exact // 100_000_000_000
+            return 0 if whole == 0 else (whole + 1 if exact % 100_000_000_000 > 0 else whole) * STEP_E6
     low, mid, high, top = shares_e6 % _LIMB, shares_e6 // _LIMB, 0, 0
     for turn in range(exponent + 1):
         factor = rate_e6 if turn == 0 else variance

@@ -100,10 +100,9 @@ def flat_trades(  # noqa: PLR0913, PLR0917 (one call holds a whole experiment; e
     """
     row, side = np.asarray(row, np.int64), np.asarray(side, np.int8)
     _check(panel, row, side)
+    first = first_firings(panel, row)
+    row, side = row[first], side[first]
     market = (np.searchsorted(panel.offsets, row, side="right") - 1).astype(np.int32)
-    first = np.ones(len(row), dtype=bool)
-    first[1:] = market[1:] != market[:-1]
-    row, side, market = row[first], side[first], market[first]
     fill = _next_row(panel, row, market, outcomes)
     bought = fill >= 0
     at = np.where(bought, fill, 0)
@@ -140,12 +139,18 @@ def flat_trades(  # noqa: PLR0913, PLR0917 (one call holds a whole experiment; e
     )
 
 
+def first_firings(panel: Panel, row: Int64s) -> Int64s:
+    """Return which of the ascending point indices `row` come first in their market, ascending positions."""
+    bounds = np.searchsorted(row, panel.offsets)
+    return bounds[:-1][bounds[1:] > bounds[:-1]]
+
+
 def _check(panel: Panel, row: Int64s, side: Int8s) -> None:
     if len(row) != len(side):
         raise ValueError("row and side differ in length")
-    if len(row) and (row[0] < 0 or row[-1] >= panel.point_count or (np.diff(row) < 0).any()):
+    if len(row) and (row[0] < 0 or row[-1] >= panel.point_count or bool((row[1:] < row[:-1]).any())):
         raise ValueError("rows must be ascending point indices of the panel")
-    if len(side) and not np.isin(side, (1, -1)).all():
+    if not bool((np.abs(side) == 1).all()):
         raise ValueError("a side is +1 (YES) or -1 (NO)")
 
 

@@ -12,6 +12,10 @@ from edgeworth.core.panel import Floats, Int32s, Int64s
 # Widens an element of a narrow array, so that helpers are compiled for one width only.
 i64: Callable[[Any], int] = cast("Any", np.int64)
 
+PRICE_BITS: Final = 14  # a tape word is market << 14 | YES price in 1e-4 dollars
+PRICE_MASK: Final = (1 << PRICE_BITS) - 1
+PRICES: Final = 10_001  # mids from 0 to 10,000: the length of a quote table
+
 MAX_LOTS: Final = 2_000_000_000  # per order: 20 million shares
 MAX_OUTSTANDING: Final = 500_000_000_000  # lots in all: a payout of 5 billion dollars
 MAX_EQUITY_E6: Final = 4_000_000_000_000_000  # so that equity x 1000 stays within int64
@@ -39,16 +43,18 @@ class Inputs(NamedTuple):
     """Everything the walk reads; few arrays with many columns, because each array makes every call dearer."""
 
     t: Int64s
-    market: Int32s
-    price: npt.NDArray[np.int16]
-    opinion: Int32s  # (F + 1,) tape positions, then a sentinel behind the tape
+    word: npt.NDArray[np.unsignedinteger[Any]]  # (N,) slot of the market << 14 | price
+    opinion: Int32s  # (F,) tape positions, market by market
     side: npt.NDArray[np.int8]
-    belief: Floats  # (F, 2) probability, standard error
-    terms: Int64s  # (M, 8) what a market is
+    p: Floats  # (F,) probability
+    se: Floats  # (F,) its standard error
+    terms: Int64s  # (M, 13) what a market is; from here on a market is its slot on the tape
+    members: Int32s  # (M,) slots, event by event, in the panel's order
     fees: Int64s  # (K, 3) since, rate, exponent
     ends: Int64s  # (R, 4) resolutions: market, known at, tape position, payout
     days: Int64s  # (D, 2) day boundaries: instant, tape position
     quotes: Int32s  # (2, Q) ask and bid of every mid, one block per tick class
+    bids: npt.NDArray[np.int16]  # (2 Q,) bid by YES price: per tick class a block of YES, then one of NO
 
 
 class Limits(NamedTuple):
@@ -75,7 +81,8 @@ class State(NamedTuple):
     """Everything the walk writes."""
 
     hot: Int64s  # (M, 8) what a mark needs: one cache line per market
-    cold: Int64s  # (M, 10) the order or exit that waits, and what blocks an entry
+    marks: Int64s  # (8 M,) the same memory, flat: cheaper to index
+    cold: Int64s  # (M, 16) the order or exit that waits, and what blocks an entry
     exposure: Int64s  # (2, X) by event and by category
     account: Int64s
     codes: npt.NDArray[np.int8]  # (F,) final code of each opinion
@@ -84,7 +91,8 @@ class State(NamedTuple):
     curve: Int64s
 
 
-ALWAYS: Final = 1 << 40  # a bid that is never reached; as STOP it makes every point stop
+ALWAYS: Final = 1 << 40  # a bid that is never reached
+NO_POINT: Final = 2**31 - 1  # a tape position that is never reached
 
 HELD: Final = 1
 PENDING: Final = 2
@@ -93,12 +101,12 @@ EXITING: Final = 4
 # hot
 LOTS: Final = 0
 BID: Final = 1
-BASE: Final = 2
-DIRECTION: Final = 3
-STOP: Final = 4
-TAKE: Final = 5
-DEADLINE: Final = 6
-PAID: Final = 7  # price per share
+BASE: Final = 2  # where the leg's block begins in `bids`
+LOW: Final = 3  # YES prices from LOW on, SPAN of them, decide nothing
+SPAN: Final = 4
+WAKE: Final = 5  # tape position from which on every point needs more: an opinion, or the time to leave
+PAID: Final = 6  # price per share
+DIRECTION: Final = 7
 
 # cold
 ORDER_T: Final = 0
@@ -111,6 +119,10 @@ ENTRIES: Final = 6
 SIDE: Final = 7
 FLAGS: Final = 8  # bits HELD, PENDING, EXITING
 BLOCKED: Final = 9  # gate code that any new opinion gets, 0 = none
+NEXT: Final = 10  # the market's first opinion without a code; while BLOCKED those passed get theirs only later
+STOP: Final = 11
+TAKE: Final = 12
+DEADLINE: Final = 13
 
 # terms
 EVENT: Final = 0
@@ -120,6 +132,12 @@ MIN_LOTS: Final = 3
 TABLE: Final = 4  # first index of the market's tick class in `quotes`
 FEE_FIRST: Final = 5
 FEE_LAST: Final = 6
+OPINION_FIRST: Final = 7
+OPINION_LAST: Final = 8
+MEMBER_FIRST: Final = 9
+MEMBER_LAST: Final = 10
+END: Final = 12  # tape position of the resolution, NO_POINT without one
+PLAIN: Final = 11  # 1 when the bids never fall as the mid rises
 
 # ends
 END_MARKET: Final = 0
@@ -149,6 +167,7 @@ FILL_COUNT: Final = 13
 TRADE_COUNT: Final = 14
 CURVE_COUNT: Final = 15
 STATUS: Final = 16
+MIN_EDGE: Final = 17  # not money: the least edge an opinion needs
 COUNTS: Final = 20  # from here: opinions by final code
 SHRUNK: Final = 52  # from here: orders by the cap that shrank them
 ACCOUNT_SLOTS: Final = 84

@@ -1,6 +1,6 @@
 """Order points by time: a stable radix sort, because the points of a panel need no comparison to be merged."""
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -61,3 +61,23 @@ def _radix(t: Int64s, low: int, unit: int, top: int) -> Int32s:
         order, other = other, order
         shift += _BITS
     return order
+
+
+@kernel
+def inverse(order: Int32s) -> Int32s:
+    """Return where each item stands in an order, shape (N,)."""
+    position = np.empty_like(order)
+    for k in range(len(order)):
+        position[order[k]] = k
+    return position
+
+
+@kernel
+def scatter(t: Int64s, price: Int32s, offsets: Int64s, position: Int32s, high: Any) -> Any:
+    """Return instants and words (`high` bits of the market | price) in time order; one pass over the panel's points."""
+    when, word = np.empty_like(t), np.empty(len(t), high.dtype)
+    for m in range(len(offsets) - 1):
+        for k in range(offsets[m], offsets[m + 1]):
+            when[position[k]] = t[k]
+            word[position[k]] = high[m] | high.dtype.type(price[k])
+    return when, word

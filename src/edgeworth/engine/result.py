@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from edgeworth.core.panel import Int64s
+from edgeworth.core.panel import Int32s, Int64s
 from edgeworth.engine import layout as at
 from edgeworth.engine.gate import GateCode
 from edgeworth.engine.layout import FillKind, State, Tables
@@ -50,7 +50,7 @@ class EngineResult:
     `fills`, `trades`, `curve`: int64 arrays by column name (`layout.FILL_COLUMNS`, `TRADE_COLUMNS`, `CURVE_COLUMNS`);
     money in 1e-6 dollars, quantities in lots of 0.01 share, `t` in microseconds, `kind` a `FillKind`. Fill `cash_e6` is
     signed, `gain_e6` realised before fees. The curve has a row per day boundary and per change of the account.
-    `codes`: final `GateCode` of each opinion, in tape order; `denials`: opinions by code; `shrunk`: orders by the cap
+    `codes`: final `GateCode` of each opinion, in their order; `denials`: opinions by code; `shrunk`: orders by the cap
     that shrank them. `max_drawdown_ppm` and `max_drawdown_e6` are taken after every event, not from the curve.
     """
 
@@ -96,12 +96,15 @@ def _for_people(table: Tables) -> dict[str, npt.NDArray[np.generic] | list[str]]
     return result
 
 
-def make_result(state: State, config: EngineConfig) -> EngineResult:
-    """Cut the buffers of a finished walk to size and name their columns."""
+def make_result(state: State, config: EngineConfig, slot_market: Int32s) -> EngineResult:
+    """Cut the buffers of a finished walk to size and name their columns; slots become panel indices of markets."""
     account = state.account
     trades = _named(state.trades, at.TRADE_COLUMNS, int(account[at.TRADE_COUNT]))
+    fills = _named(state.fills, at.FILL_COLUMNS, int(account[at.FILL_COUNT]))
+    for table in (trades, fills):
+        table["market"] = slot_market[table["market"]].astype(np.int64)
     return EngineResult(
-        fills=_named(state.fills, at.FILL_COLUMNS, int(account[at.FILL_COUNT])),
+        fills=fills,
         trades=trades,
         curve=_named(state.curve, at.CURVE_COLUMNS, int(account[at.CURVE_COUNT])),
         ledger=Ledger(

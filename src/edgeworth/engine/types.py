@@ -1,7 +1,7 @@
 """What the walk through time reads: a time-ordered tape, markets' terms, opinions and limits; struct of arrays."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -12,11 +12,13 @@ from edgeworth.core.errors import ConfigError
 from edgeworth.core.panel import NEVER, Floats, Int32s, Int64s, Outcomes, Panel
 from edgeworth.core.units import DAY
 from edgeworth.engine.fees import FeeTable
-from edgeworth.engine.ordering import stable_time_order
+from edgeworth.engine.layout import NO_POINT, PRICE_BITS, PRICE_MASK
+from edgeworth.engine.ordering import inverse, scatter, stable_time_order
 
 Int16s = npt.NDArray[np.int16]
 Int8s = npt.NDArray[np.int8]
 Bools = npt.NDArray[np.bool_]
+Words = npt.NDArray[np.unsignedinteger[Any]]
 
 LOT_E6: Final = 10_000  # the venue trades hundredths of a share, so price x lots is exact in 1e-6 dollars
 MAX_BANKROLL: Final = 100_000_000.0
@@ -26,23 +28,38 @@ MAX_BANKROLL: Final = 100_000_000.0
 class Tape:
     """All price points of a panel merged in time order (t, market, point), with the resolutions merged into it.
 
-    `t`, `market` (panel index), `price_e4` (YES), `row` (panel point): shape (N,). `position`: tape index of each panel
-    point, shape (N,). `end_market`, `end_t`, `end_position`, `end_payout_e4`: the resolved markets ordered by
-    (`known_at`, market); a resolution comes before tape index `end_position`, so before prices of the same instant.
+    `t` and `word` (slot of the market << 14 | YES price): shape (N,); `word` has 32 bits up to 262,144 markets. Slots
+    number the markets by first appearance, so that those alive at a time lie together: `slot_market` (M,) panel index.
+    `position`: tape index of each panel point, shape (N,). `offsets`: (M+1,) panel points by market.
+
+    `end_market`, `end_t`, `end_position`, `end_payout_e4`: the resolved markets ordered by (`known_at`, market); a
+    resolution comes before tape index `end_position`, so before prices of the same instant.
     """
 
     t: Int64s
-    market: Int32s
-    price_e4: Int16s
-    row: Int32s
+    word: Words
     position: Int32s
-    end_market: Int32s
-    end_t: Int64s
-    end_position: Int64s
-    end_payout_e4: Int32s
+    offsets: Int64s
+    slot_market: Int32s
+    end_market: Int32s = field(default_factory=lambda: np.empty(0, np.int32))
+    end_t: Int64s = field(default_factory=lambda: np.empty(0, np.int64))
+    end_position: Int64s = field(default_factory=lambda: np.empty(0, np.int64))
+    end_payout_e4: Int32s = field(default_factory=lambda: np.empty(0, np.int32))
 
     def __len__(self) -> int:
         return len(self.t)
+
+    @property
+    def market(self) -> Int32s:
+        """Return the panel index of every point's market, in tape order."""
+        slot: npt.NDArray[Any] = self.word >> PRICE_BITS
+        market: Int32s = self.slot_market[slot]
+        return market
+
+    @property
+    def price_e4(self) -> Int16s:
+        """Return every point's YES price, in tape order."""
+        return (self.word & PRICE_MASK).astype(np.int16)
 
     def with_outcomes(self, outcomes: Outcomes) -> "Tape":
         """Return the same prices with other resolutions; they enter when known (`outcomes.known_at`)."""
@@ -61,27 +78,36 @@ class Tape:
 
 
 def build_tape(panel: Panel, outcomes: Outcomes) -> Tape:
-    """Merge points and outcomes in time order; ValueError beyond 2**31 - 1 points or for a price outside [0, 1]."""
-    if panel.point_count >= 2**31:
-        raise ValueError("a tape holds fewer than 2**31 points")
+    """Merge points and outcomes in time order; ValueError beyond 2**31 - 2 points or for a price outside [0, 1]."""
+    return order_points(panel).with_outcomes(outcomes)
+
+
+def order_points(panel: Panel) -> Tape:
+    """Merge the points in time order, without outcomes; raises as `build_tape`."""
+    if panel.point_count >= NO_POINT:
+        raise ValueError("a tape holds fewer than 2**31 - 1 points")
     if panel.point_count and not 0 <= panel.price_e4.min() <= panel.price_e4.max() <= 10_000:
         raise ValueError("a price lies outside [0, 1]")  # the walk looks quotes up by price
     row = stable_time_order(np.ascontiguousarray(panel.t))
-    position = np.empty_like(row)
-    position[row] = np.arange(len(row), dtype=np.int32)
-    none64, none32 = np.empty(0, np.int64), np.empty(0, np.int32)
-    tape = Tape(
-        t=panel.t[row],
-        market=panel.market_of_point()[row],
-        price_e4=panel.price_e4.astype(np.int16)[row],
-        row=row,
-        position=position,
-        end_market=none32,
-        end_t=none64,
-        end_position=none64,
-        end_payout_e4=none32,
-    )
-    return tape.with_outcomes(outcomes)
+    position = inverse(row)
+    wide: Any = np.uint32 if panel.market_count <= 2 ** (32 - PRICE_BITS) else np.uint64
+    offsets = np.asarray(panel.offsets, np.int64)
+    # by first appearance; markets without a point come last
+    some = np.diff(offsets) > 0
+    first = np.full(panel.market_count, NO_POINT, np.int64)
+    first[some] = position[offsets[:-1][some]]
+    slot_market = np.argsort(first, kind="stable").astype(np.int32)
+    slot: npt.NDArray[Any] = np.empty(panel.market_count, wide)
+    slot[slot_market] = np.arange(panel.market_count, dtype=wide)
+    t, word = scatter(_fixed(panel.t), _fixed(panel.price_e4), _fixed(offsets), position, slot << wide(PRICE_BITS))
+    return Tape(t, word, position, offsets, slot_market)
+
+
+def _fixed(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return a read-only view, so that one compiled form serves arrays in memory and mapped ones."""
+    view = np.ascontiguousarray(array).view(np.ndarray)[:]
+    view.flags.writeable = False
+    return view
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +147,16 @@ class EngineMarkets:
 
 @dataclass(frozen=True, slots=True)
 class EngineOpinions:
-    """Opinions in tape order, at most one per point: `position` tape index, `side` +1/-1, `p` and `se` of the side."""
+    """Opinions market by market, in time order within each, at most one per point.
+
+    `position` tape index, `side` +1/-1, `p` and `se` of the side: (F,). `offsets`: (M+1,) opinions by market.
+    """
 
     position: Int32s
     side: Int8s
     p: Floats
     se: Floats
+    offsets: Int64s
 
     def __len__(self) -> int:
         return len(self.position)
@@ -134,23 +164,14 @@ class EngineOpinions:
     @staticmethod
     def on_tape(tape: Tape, row: Int64s, side: Int8s, p: Floats, se: Floats) -> "EngineOpinions":
         """Put opinions about panel points (`row`, any order) on the tape; raises ValueError for two on one point."""
-        position = tape.position[np.asarray(row, np.int64)]
-        if len(position) > len(tape) // 32:
-            # dense: marking a copy of the tape is faster than sorting
-            slot = np.full(len(tape), -1, np.int32)
-            slot[position] = np.arange(len(position), dtype=np.int32)
-            order = slot[slot >= 0]
-        else:
-            order = np.argsort(position, kind="stable").astype(np.int32)
-        ordered = position[order]
-        if len(order) != len(position) or (len(ordered) > 1 and (np.diff(ordered) <= 0).any()):
-            raise ValueError("two opinions about the same point")
-        return EngineOpinions(
-            ordered,
-            np.asarray(side, np.int8)[order],
-            np.asarray(p, np.float64)[order],
-            np.asarray(se, np.float64)[order],
-        )
+        row, side = np.asarray(row, np.int64), np.asarray(side, np.int8)
+        p, se = np.asarray(p, np.float64), np.asarray(se, np.float64)
+        if len(row) > 1 and not bool((row[1:] > row[:-1]).all()):
+            order = np.argsort(row, kind="stable")
+            row, side, p, se = row[order], side[order], p[order], se[order]
+            if bool((row[1:] == row[:-1]).any()):
+                raise ValueError("two opinions about the same point")
+        return EngineOpinions(tape.position[row], side, p, se, np.searchsorted(row, tape.offsets).astype(np.int64))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,31 +10,34 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from edgeworth.core.panel import NEVER, Int64s
+from edgeworth.core.panel import Int32s, Int64s
 from edgeworth.core.units import DAY
 from edgeworth.engine import layout as at
 from edgeworth.engine.account import (
     affordable_lots,
+    appraise,
+    block,
     cancel,
     end_decline_of,
     enter,
     equity,
     fee_terms,
     finish_opinion,
+    judge_passed,
     leave,
+    market_at,
     note_equity,
     place,
-    quote_index,
+    price_at,
     sample_curve,
     settle,
 )
-from edgeworth.engine.compiled import kernel
-from edgeworth.engine.fees import taker_fee_e6
-from edgeworth.engine.fills import ONE, quote_table
+from edgeworth.engine.compiled import kernel, step
+from edgeworth.engine.fills import quote_table
 from edgeworth.engine.gate import GateCode, blocked, gate
 from edgeworth.engine.layout import FillKind, Inputs, Limits, State, i64
 from edgeworth.engine.result import EngineResult, make_result
-from edgeworth.engine.sizing import decide, drawdown_scale_ppm, exclusive_stakes, kelly, part, probability_e6, ratio_ppm
+from edgeworth.engine.sizing import decide, drawdown_scale_ppm, exclusive_stakes, kelly, part, ratio_ppm
 from edgeworth.engine.types import EngineConfig, EngineMarkets, EngineOpinions, Tape
 
 _UNPROVEN: Final = int(GateCode.UNPROVEN)
@@ -49,12 +52,24 @@ _STOP_LOSS: Final = int(FillKind.STOP_LOSS)
 _TAKE_PROFIT: Final = int(FillKind.TAKE_PROFIT)
 _EDGE_GONE: Final = int(FillKind.EDGE_GONE)
 _TIME: Final = int(FillKind.TIME)
+_BITS: Final = np.uint32(at.PRICE_BITS)
+_MASK: Final = np.uint32(at.PRICE_MASK)
+_WRAP: Final = 2**32 - 1
+_ROW: Final = np.uint32(3)  # a market has 2**3 marks
+_LOTS, _BID, _BASE, _LOW, _SPAN, _WAKE = (
+    np.uint64(slot) for slot in (at.LOTS, at.BID, at.BASE, at.LOW, at.SPAN, at.WAKE)
+)
 
 
 @kernel
 def walk(view: Inputs, limits: Limits, state: State) -> None:
     """Walk the whole tape; results are left in `state`, `account[STATUS]` says whether the buffers sufficed."""
-    point, opinion, end, day = i64(0), i64(0), i64(0), i64(0)
+    _walk(view, limits, state)
+
+
+@step
+def _walk(view: Inputs, limits: Limits, state: State) -> None:
+    point, end, day = i64(0), i64(0), i64(0)
     count = i64(len(view.t))
     account = state.account
     while account[at.STATUS] == 0:
@@ -63,7 +78,7 @@ def walk(view: Inputs, limits: Limits, state: State) -> None:
             stop = min(stop, view.ends[end, at.END_POSITION])
         if day < len(view.days):
             stop = min(stop, view.days[day, 1])
-        point, opinion = advance(view, limits, state, (point, opinion, stop))
+        point = advance(view, limits, state, point, stop)
         ends = end < len(view.ends) and view.ends[end, at.END_POSITION] == stop
         days = day < len(view.days) and view.days[day, 1] == stop
         if days and (not ends or view.days[day, 0] <= view.ends[end, at.END_T]):
@@ -77,12 +92,14 @@ def walk(view: Inputs, limits: Limits, state: State) -> None:
     _finish(view, state)
 
 
-@kernel
+@step
 def _finish(view: Inputs, state: State) -> None:
-    """Cancel what still waits, close the last decline and write the last row."""
+    """Cancel what still waits, give the last codes, close the last decline and write the last row."""
     for market in range(i64(len(state.cold))):
         if state.cold[market, at.FLAGS] & at.PENDING:
-            cancel(view, state, market, i64(_NO_NEXT_PRICE))
+            cancel(view, state, market, i64(_NO_NEXT_PRICE), i64(at.NO_POINT))
+        if state.cold[market, at.BLOCKED] != 0:
+            judge_passed(view, state, market, i64(at.NO_POINT))
     account = state.account
     end_decline_of(account, account[at.PEAK], account[at.TROUGH])
     if len(view.t) > 0:
@@ -92,75 +109,64 @@ def _finish(view: Inputs, state: State) -> None:
         sample_curve(account, state.curve, last)
 
 
-@kernel
-def advance(view: Inputs, limits: Limits, state: State, where: tuple[int, int, int]) -> tuple[int, int]:
-    """Walk points from `where` = (point, opinion, stop) and return the new (point, opinion)."""
-    point, opinion, stop = where
-    account = state.account
+@step
+def advance(view: Inputs, limits: Limits, state: State, point: int, stop: int) -> int:
+    """Walk the points from `point` up to `stop` and return where it stands: there, or where a buffer was full."""
+    cold, account = state.cold, state.account
     while True:
-        point, opinion = _glide(
-            (view.market, view.price, view.t, view.quotes, view.opinion),
-            (state.hot, state.cold, state.codes, account),
-            (point, opinion, stop, limits.max_hold),
-        )
+        point = _glide(view.word, view.bids, state.marks, account, (point, stop))
         if point >= stop:
-            return point, opinion
+            return point
         observe(view, limits, state, point)
-        if point == view.opinion[opinion]:
+        market = market_at(view.word, point)
+        opinion = cold[market, at.NEXT]
+        if (
+            cold[market, at.BLOCKED] == 0
+            and opinion < view.terms[market, at.OPINION_LAST]
+            and view.opinion[opinion] == point
+        ):
             consider(view, limits, state, point, opinion)
-            opinion += 1
         point += 1
         if account[at.STATUS] != 0:
-            return point, opinion
+            return point
 
 
-@kernel
-def _glide(tape: Any, state: Any, where: Any) -> tuple[int, int]:
-    """Pass over points at which nothing is decided and return the first (point, opinion) that needs more, or the stop.
+@step
+def _glide(word: Any, bids: Any, marks: Int64s, account: Int64s, where: tuple[int, int]) -> int:
+    """Pass over points at which nothing is decided and return the first that needs more, or the stop.
 
     This is where the time goes, so it has no branch that is hard to predict: a market that is not held has zero lots
-    and moves nothing; a waiting order sets its `STOP` so high that every point of the market needs more. An opinion on
-    a market that is blocked gets its code at once.
+    and moves nothing, one that waits has an empty window of prices, and one with an opinion due has a position from
+    which it needs more.
     """
-    market, price, t, quotes, opinions = tape
-    hot, cold, codes, account = state
-    bids = quotes[at.BID_ROW]
-    point, opinion, stop, max_hold = where
-    following = opinions[opinion]
-    value, peak, trough = account[at.VALUE], account[at.PEAK], account[at.TROUGH]
+    point, stop = where
+    value = account[at.VALUE]
     money = account[at.CASH] + account[at.RESERVED]
+    peak, trough = account[at.PEAK] - money, account[at.TROUGH] - money
     while point < stop:
-        m = np.uint32(market[point])
-        bid = bids[np.uint64(hot[m, at.BASE] + hot[m, at.DIRECTION] * price[point])]
-        if bid <= hot[m, at.STOP] or bid >= hot[m, at.TAKE]:
+        packed = word[np.uint64(point)]
+        m, price = np.uint64((packed >> _BITS) << _ROW), i64(packed & _MASK)
+        # one comparison for both ends of the window: below it the difference wraps around
+        if ((price - marks[m | _LOW]) & _WRAP) >= marks[m | _SPAN] or point >= marks[m | _WAKE]:
             break
-        if max_hold > 0 and t[point] >= hot[m, at.DEADLINE]:
-            break
-        value += hot[m, at.LOTS] * (bid - hot[m, at.BID])
-        hot[m, at.BID] = bid
-        trough = min(trough, money + value)
-        if money + value > peak:
+        bid = i64(bids[np.uint64(marks[m | _BASE] + price)])
+        value += marks[m | _LOTS] * (bid - marks[m | _BID])
+        marks[m | _BID] = bid
+        trough = min(trough, value)
+        if value > peak:
             if trough < peak:
-                end_decline_of(account, peak, trough)
-            peak = money + value
-            trough = peak
-        if point == following:
-            code = cold[m, at.BLOCKED]
-            if code == 0:
-                break
-            codes[opinion] = code
-            account[at.COUNTS + code] += 1
-            opinion += 1
-            following = opinions[opinion]
+                end_decline_of(account, peak + money, trough + money)
+            peak = value
+            trough = value
         point += 1
-    account[at.VALUE], account[at.PEAK], account[at.TROUGH] = value, peak, trough
-    return point, opinion
+    account[at.VALUE], account[at.PEAK], account[at.TROUGH] = value, peak + money, trough + money
+    return point
 
 
-@kernel
+@step
 def observe(view: Inputs, limits: Limits, state: State, point: int) -> None:
     """Handle one point of a market in full: execute a waiting order, mark the position, consider its exits."""
-    market, t = i64(view.market[point]), i64(view.t[point])
+    market, t = market_at(view.word, point), i64(view.t[point])
     cold, hot, account = state.cold, state.hot, state.account
     flag = cold[market, at.FLAGS]
     if flag == 0:
@@ -171,71 +177,58 @@ def observe(view: Inputs, limits: Limits, state: State, point: int) -> None:
     elif flag & at.EXITING and t > cold[market, at.ORDER_T]:
         filled = leave(view, limits, state, point)
     if cold[market, at.FLAGS] & at.HELD:
-        bid = view.quotes[at.BID_ROW, hot[market, at.BASE] + hot[market, at.DIRECTION] * i64(view.price[point])]
-        account[at.VALUE] += hot[market, at.LOTS] * (bid - hot[market, at.BID])
+        bid = i64(view.bids[hot[market, at.BASE] + price_at(view.word, point)])
+        account[at.VALUE] += i64(hot[market, at.LOTS]) * (bid - i64(hot[market, at.BID]))
         hot[market, at.BID] = bid
         if cold[market, at.FLAGS] == at.HELD and not filled:
-            _consider_exit(limits, hot, cold, (market, t))
+            _consider_exit(limits, hot, cold, market, t)
     note_equity(account)
     if filled:
         sample_curve(account, state.curve, t)
 
 
-@kernel
-def _consider_exit(limits: Limits, hot: Int64s, cold: Int64s, where: tuple[int, int]) -> None:
-    """Decide to leave at the next observation: stop, then target, then edge gone, then time; where = (market, t)."""
-    market, t = where
-    bid, paid = hot[market, at.BID], hot[market, at.PAID]
+@step
+def _consider_exit(limits: Limits, hot: Int64s, cold: Int64s, market: int, t: int) -> None:
+    """Decide to leave at the next observation: stop, then target, then edge gone, then time."""
+    bid, paid = i64(hot[market, at.BID]), i64(hot[market, at.PAID])
     reason = 0
-    if bid <= hot[market, at.STOP]:
+    if bid <= cold[market, at.STOP]:
         reason = _STOP_LOSS
     elif limits.take_profit > 0 and bid * 1_000_000 >= paid * (1_000_000 + limits.take_profit):
         reason = _TAKE_PROFIT
-    elif bid >= hot[market, at.TAKE]:
+    elif bid >= cold[market, at.TAKE]:
         reason = _EDGE_GONE
-    elif limits.max_hold > 0 and t >= hot[market, at.DEADLINE]:
+    elif limits.max_hold > 0 and t >= cold[market, at.DEADLINE]:
         reason = _TIME
     if reason != 0:
         cold[market, at.REASON] = reason
         cold[market, at.ORDER_T] = t
         cold[market, at.FLAGS] = at.HELD | at.EXITING
-        hot[market, at.STOP] = at.ALWAYS
+        hot[market, at.SPAN] = 0
 
 
-@kernel
+@step
 def consider(view: Inputs, limits: Limits, state: State, point: int, opinion: int) -> None:
-    """Give the opinion of this point a gate code: an order that waits, or the reason why not."""
-    market = i64(view.market[point])
-    code = i64(state.cold[market, at.BLOCKED])
-    if code == 0:
-        fair, cost, ask = _appraise(view, point, opinion)
-        if fair < 0:
-            code = _UNPROVEN
-        elif fair - cost < max(limits.min_edge, 1):
-            code = _MIN_EDGE
-        else:
-            code = _try_order(view, limits, state, (point, opinion), (fair, cost, ask))
+    """Give the opinion of this point a gate code, or place an order that waits; its market is not blocked."""
+    fair, cost, ask = appraise(view, point, opinion)
+    if fair < 0:
+        code = i64(_UNPROVEN)
+    elif fair - cost < max(limits.min_edge, 1):
+        code = i64(_MIN_EDGE)
+    else:
+        code = _try_order(view, limits, state, (point, opinion), (fair, cost, ask))
     if code != 0:
         finish_opinion(state.account, state.codes, opinion, code)
+        market = market_at(view.word, point)
+        state.cold[market, at.NEXT] = opinion + 1
+        block(view, state, market, i64(0), point)
 
 
-@kernel
-def _appraise(view: Inputs, point: int, opinion: int) -> tuple[int, int, int]:
-    """Return (fair value, all-in cost, ask) of one share; the fair value is -1 when the opinion is not usable."""
-    market, t, se = i64(view.market[point]), i64(view.t[point]), view.belief[opinion, 1]
-    fair = probability_e6(view.belief[opinion, 0])
-    if not 0.0 <= se < np.inf:
-        fair = -1
-    ask = i64(view.quotes[at.ASK_ROW, quote_index(view.terms, market, i64(view.side[opinion]), i64(view.price[point]))])
-    rate, exponent = fee_terms(view.terms, view.fees, market, t)
-    return fair, ask * 100 + taker_fee_e6(i64(1_000_000), ask, rate, exponent), ask
-
-
-@kernel
+@step
 def _try_order(view: Inputs, limits: Limits, state: State, where: tuple[int, int], terms: tuple[int, int, int]) -> int:
     """Place the order and return 0, or return the code that denies it; terms = (fair value, cost, ask)."""
     (point, opinion), (fair, cost, ask) = where, terms
-    market = i64(view.market[point])
+    market = market_at(view.word, point)
     account = state.account
     worth, peak = equity(account), i64(account[at.PEAK])
     drawdown = ratio_ppm(peak - worth, peak)
@@ -252,12 +245,12 @@ def _try_order(view: Inputs, limits: Limits, state: State, where: tuple[int, int
         share = _joint_share(view, limits, state, where)
         if share <= 0.0:
             return _BETTER_SIBLING
-    ppm = decide(share, fair - cost, view.belief[opinion, 1], limits.kelly)
+    ppm = decide(share, fair - cost, view.se[opinion], limits.kelly)
     if ppm <= 0:
         return _UNPROVEN
     scale = drawdown_scale_ppm(drawdown, limits.drawdown_start, limits.drawdown_stop)
     stake, cap = gate(part(part(worth, ppm), scale), rooms)
-    rate, exponent = fee_terms(view.terms, view.fees, market, i64(view.t[point]))
+    rate, exponent = fee_terms(view, market, point)
     if affordable_lots(stake, ask, rate, exponent) < view.terms[market, at.MIN_LOTS]:
         return cap if cap != 0 else _MIN_SIZE
     place(view, state, point, opinion, (stake, fair))
@@ -265,7 +258,7 @@ def _try_order(view: Inputs, limits: Limits, state: State, where: tuple[int, int
     return 0
 
 
-@kernel
+@step
 def _rooms(
     terms: Int64s, limits: Limits, exposure: Int64s, account: Int64s, market: int
 ) -> tuple[int, int, int, int, int, int, int]:
@@ -286,31 +279,47 @@ def _rooms(
 def _joint_share(view: Inputs, limits: Limits, state: State, where: tuple[int, int]) -> float:
     """Return this leg's share among all YES opinions on its exclusive event at the same instant that have an edge."""
     point, opinion = where
-    t, event = view.t[point], view.terms[view.market[point], at.EVENT]
-    first, last, total = opinion, opinion + 1, len(view.side)
-    while first > 0 and view.t[view.opinion[first - 1]] == t:
-        first -= 1
-    while last < total and view.t[view.opinion[last]] == t:
-        last += 1
-    p, c = np.empty(last - first, np.float64), np.empty(last - first, np.float64)
+    t, own = view.t[point], market_at(view.word, point)
+    first, last = i64(view.terms[own, at.MEMBER_FIRST]), i64(view.terms[own, at.MEMBER_LAST])
+    most = i64(0)
+    for member in range(first, last):
+        begin, end = _opinions_at(view, i64(view.members[member]), t)
+        most += end - begin
+    p, c = np.empty(most, np.float64), np.empty(most, np.float64)
     count, mine = 0, 0
-    for k in range(first, last):
-        place_k = i64(view.opinion[k])
-        market = i64(view.market[place_k])
-        if (
-            view.terms[market, at.EVENT] != event
-            or view.side[k] < 0
-            or state.cold[market, at.BLOCKED] == _AFTER_RESOLUTION
-        ):
+    for member in range(first, last):
+        market = i64(view.members[member])
+        if state.cold[market, at.BLOCKED] == _AFTER_RESOLUTION:
             continue
-        fair, cost, _ask = _appraise(view, place_k, k)
-        if fair < 0 or fair - cost < max(limits.min_edge, 1):
-            continue
-        if k == opinion:
-            mine = count
-        p[count], c[count] = fair / 1e6, cost / 1e6
-        count += 1
+        begin, end = _opinions_at(view, market, t)
+        for k in range(begin, end):
+            if view.side[k] < 0:
+                continue
+            fair, cost, _ask = appraise(view, i64(view.opinion[k]), k)
+            if fair < 0 or fair - cost < max(limits.min_edge, 1):
+                continue
+            if k == opinion:
+                mine = count
+            p[count], c[count] = fair / 1e6, cost / 1e6
+            count += 1
     return float(exclusive_stakes(p[:count], c[:count])[mine])
+
+
+@step
+def _opinions_at(view: Inputs, market: int, t: int) -> tuple[int, int]:
+    """Return the range of the market's opinions at the instant `t`."""
+    low, high = i64(view.terms[market, at.OPINION_FIRST]), i64(view.terms[market, at.OPINION_LAST])
+    last = high
+    while low < high:
+        middle = (low + high) // 2
+        if view.t[view.opinion[middle]] >= t:
+            high = middle
+        else:
+            low = middle + 1
+    end = low
+    while end < last and view.t[view.opinion[end]] == t:
+        end += 1
+    return low, end
 
 
 def run(tape: Tape, markets: EngineMarkets, opinions: EngineOpinions, config: EngineConfig) -> EngineResult:
@@ -327,7 +336,7 @@ def run(tape: Tape, markets: EngineMarkets, opinions: EngineOpinions, config: En
         if status == at.UNBALANCED:
             raise RuntimeError("the ledger does not balance")
         if status == 0:
-            return make_result(state, config)
+            return make_result(state, config, tape.slot_market)
         capacity *= 4
 
 
@@ -346,32 +355,50 @@ def make_inputs(tape: Tape, markets: EngineMarkets, opinions: EngineOpinions, co
     ticks, tick_class = np.unique(markets.tick_e4, return_inverse=True)
     fees = markets.fees.scaled(config.fee_multiplier)
     day_t = _days(tape)
-    sentinel = np.append(opinions.position, np.int32(len(tape) + 1))
-    terms = np.zeros((len(markets.event), 8), np.int64)
+    quotes, bids = make_quotes(ticks.astype(np.int64), config)
+    members = np.argsort(markets.event, kind="stable").astype(np.int32)
+    ordered = markets.event[members]
+    terms = np.zeros((len(markets.event), 13), np.int64)
     terms[:, at.EVENT], terms[:, at.CATEGORY] = markets.event, markets.category
     terms[:, at.EXCLUSIVE], terms[:, at.MIN_LOTS] = markets.exclusive, markets.min_lots
-    terms[:, at.TABLE] = tick_class * (ONE + 1)
+    terms[:, at.TABLE] = tick_class * at.PRICES
     terms[:, at.FEE_FIRST], terms[:, at.FEE_LAST] = fees.offsets[:-1], fees.offsets[1:]
-    quotes = [
-        quote_table(ticks.astype(np.int64), config.half_e8, config.spread_share, buy).reshape(-1)
-        for buy in (True, False)
-    ]
-    if not len(ticks):
-        quotes = [np.zeros(1, np.int32)] * 2
+    terms[:, at.OPINION_FIRST], terms[:, at.OPINION_LAST] = opinions.offsets[:-1], opinions.offsets[1:]
+    order = tape.slot_market
+    slot = np.empty_like(order)
+    slot[order] = np.arange(len(order), dtype=np.int32)
+    terms[:, at.MEMBER_FIRST] = np.searchsorted(ordered, markets.event, side="left")
+    terms[:, at.MEMBER_LAST] = np.searchsorted(ordered, markets.event, side="right")
+    terms[:, at.END] = at.NO_POINT
+    terms[tape.end_market, at.END] = tape.end_position
+    terms[:, at.PLAIN] = bool((np.diff(quotes[at.BID_ROW].reshape(-1, at.PRICES)) >= 0).all()) if len(ticks) else 1
     arrays = Inputs(
         t=tape.t,
-        market=tape.market,
-        price=tape.price_e4,
-        opinion=sentinel.astype(np.int32),
+        word=tape.word,
+        opinion=opinions.position,
         side=opinions.side,
-        belief=np.column_stack([opinions.p, opinions.se]).astype(np.float64).reshape(-1, 2),
-        terms=terms,
+        p=opinions.p,
+        se=opinions.se,
+        terms=terms[order],
+        members=slot[members],
         fees=np.column_stack([fees.since, fees.rate_e6, fees.exponent]).astype(np.int64),
-        ends=np.column_stack([tape.end_market, tape.end_t, tape.end_position, tape.end_payout_e4]).astype(np.int64),
+        ends=np.column_stack([slot[tape.end_market], tape.end_t, tape.end_position, tape.end_payout_e4]).astype(
+            np.int64
+        ),
         days=np.column_stack([day_t, np.searchsorted(tape.t, day_t, side="left")]).astype(np.int64),
-        quotes=np.stack(quotes),
+        quotes=quotes,
+        bids=bids,
     )
     return Inputs(*(_frozen(array) for array in arrays))
+
+
+def make_quotes(ticks: Int64s, config: EngineConfig) -> tuple[Int32s, npt.NDArray[np.int16]]:
+    """Return (asks and bids by mid of the leg, bids by YES price) as `Inputs` holds them."""
+    if not len(ticks):
+        return np.zeros((2, 1), np.int32), np.zeros(1, np.int16)
+    tables = [quote_table(ticks, config.half_e8, config.spread_share, buy) for buy in (True, False)]
+    legs = np.stack([tables[1], tables[1][:, ::-1]], axis=1)
+    return np.stack([table.reshape(-1) for table in tables]), legs.reshape(-1).astype(np.int16)
 
 
 def _frozen(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -387,23 +414,27 @@ def _days(tape: Tape) -> Int64s:
     return np.arange(first, last + 1, dtype=np.int64) * DAY
 
 
-def _idle_rows(count: int, bid: int) -> Int64s:
-    """Return the marks of markets without a position, each row on its own cache line."""
+def _idle_rows(view: Inputs) -> Int64s:
+    """Return the marks of markets without a position, a cache line each, that wait for their first opinion."""
+    count = len(view.terms)
     raw = np.empty(8 * count + 8, np.int64)
     skip = -raw.ctypes.data % 64 // 8
     rows = raw[skip : skip + 8 * count].reshape(count, 8)
-    rows[:] = np.array([0, bid, 0, 0, -1, at.ALWAYS, 0, 0])
-    rows[:, at.DEADLINE] = NEVER
+    rows[:] = np.array([0, 0, 0, 0, at.PRICES, at.NO_POINT, 0, 0])
+    first, last = view.terms[:, at.OPINION_FIRST], view.terms[:, at.OPINION_LAST]
+    some = first < last
+    rows[some, at.WAKE] = view.opinion[first[some]]
     return rows
 
 
 def new_state(view: Inputs, markets: EngineMarkets, config: EngineConfig, capacity: int) -> State:
     """Return the empty state of an account that holds the bankroll."""
-    count = len(markets.event)
+    count, hot = len(markets.event), _idle_rows(view)
     groups = int(max(markets.event.max(initial=-1), markets.category.max(initial=-1))) + 1
     state = State(
-        hot=_idle_rows(count, int(view.quotes[at.BID_ROW, 0])),
-        cold=np.zeros((count, 10), np.int64),
+        hot=hot,
+        marks=hot.reshape(-1),
+        cold=np.zeros((count, 16), np.int64),
         exposure=np.zeros((2, groups), np.int64),
         account=np.zeros(at.ACCOUNT_SLOTS, np.int64),
         codes=np.zeros(len(view.side), np.int8),
@@ -413,4 +444,6 @@ def new_state(view: Inputs, markets: EngineMarkets, config: EngineConfig, capaci
     )
     for slot in (at.CASH, at.CAPITAL, at.PEAK, at.TROUGH):
         state.account[slot] = config.bankroll_e6
+    state.account[at.MIN_EDGE] = max(config.min_edge_e6, 1)
+    state.cold[:, at.NEXT] = view.terms[:, at.OPINION_FIRST]
     return state

@@ -94,6 +94,8 @@ def owners(panel: Panel, rows: Int64s) -> Int32s:
     if last - first + 1 == len(rows):  # one stretch: repeat each market instead of searching for every row
         bounds = np.clip(panel.offsets, first, last + 1)
         return np.repeat(np.arange(panel.market_count, dtype=np.int32), np.diff(bounds))
+    if len(rows) > panel.market_count:  # few markets among many rows: look for the markets' borders instead
+        return np.repeat(np.arange(panel.market_count, dtype=np.int32), np.diff(np.searchsorted(rows, panel.offsets)))
     return (np.searchsorted(panel.offsets, rows, side="right") - 1).astype(np.int32)
 
 

@@ -6,6 +6,7 @@ own and the kernel's file, so that numba's disk cache keeps each pair apart and 
 """
 
 import functools
+import hashlib
 import inspect
 import types
 from collections.abc import Callable
@@ -136,5 +137,14 @@ def _bind(kind: Kind, function: Callable[..., Any], compiled: bool) -> Callable[
     import numba
 
     cached = bool(file) and Path(str(file)).is_file()
-    names["kernel"] = numba.njit(function, cache=cached, nogil=True)
-    return cast("Callable[..., None]", numba.njit(bound, cache=cached, nogil=True))
+    stamp = hashlib.sha256(Path(__file__).read_bytes() + (Path(str(file)).read_bytes() if cached else b"")).hexdigest()
+    names["kernel"] = _stamped(numba.njit(function, cache=cached, nogil=True), stamp)
+    return cast("Callable[..., None]", _stamped(numba.njit(bound, cache=cached, nogil=True), stamp))
+
+
+def _stamped(compiled: Any, stamp: str) -> Any:
+    """Bind the disk cache to what the code depends on: numba alone looks only at the kernel's file, not at this one."""
+    file = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
+    if file is not None:
+        file._source_stamp = stamp
+    return compiled

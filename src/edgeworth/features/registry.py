@@ -1,10 +1,12 @@
 """Compute features over a panel: every point, chosen rows, or each market's newest row, by the same definitions."""
 
+import contextlib
 import hashlib
 import itertools
 import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,11 +36,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FEATURES", "Feature", "FeatureSet", "View", "compute", "compute_tail", "expression_feature", "feature",
-    "kernel_feature", "panel_feature", "tail_rows",
+    "keep_categories", "kernel_feature", "panel_feature", "tail_rows",
 ]  # fmt: skip
 
 _CATEGORIES: dict[str, "pl.Series"] = {}  # classification is the one slow static column; the newest few are kept
 _KEPT = 4
+_WORTH_A_FILE = 500  # markets below which classifying costs less than reading a file
 _PARALLEL_FROM = 200_000  # rows below which a second thread costs more than it saves
 _CHECKED: set[str] = set()  # expression features already compared with their own single-row values
 
@@ -113,12 +116,9 @@ class View:
         if found.name != "category":
             column: pl.Series = found.function(self.panel)
             return column
-        texts = self.panel.markets.select("question", "event_title", "tags")
-        key = hashlib.sha256(texts.write_json().encode()).hexdigest()
+        key = _texts_key(self.panel)
         if key not in _CATEGORIES:
-            while len(_CATEGORIES) >= _KEPT:
-                _CATEGORIES.pop(next(iter(_CATEGORIES)))
-            _CATEGORIES[key] = found.function(self.panel)
+            _remember(key, found.function(self.panel))
         return _CATEGORIES[key]
 
     def _kernel(self, found: Feature, rows: Int64s, market: Int32s) -> Floats:
@@ -178,6 +178,44 @@ class View:
         if self._listed is None:
             self._listed = columns.listings(self.panel)
         return self._listed
+
+
+def keep_categories(panel: Panel, folder: Path) -> None:
+    """Read the categories of a panel's markets from a cache folder, or classify once and leave them there.
+
+    The file is named after the texts and the classifier's own sources, so that neither can change unnoticed.
+    """
+    import polars as pl
+
+    if panel.market_count < _WORTH_A_FILE:
+        return
+    key = _texts_key(panel)
+    sources = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("taxonomy*.py")))
+    path = folder / f"categories-{hashlib.sha256(key.encode() + sources).hexdigest()[:32]}.arrow"
+    with contextlib.suppress(OSError, pl.exceptions.PolarsError):
+        kept = pl.read_ipc(path)
+        if kept.height == panel.market_count and kept.columns == ["category"]:
+            _remember(key, kept["category"])
+            return
+    found = View(panel).static(["category"])
+    with contextlib.suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        for old in sorted(folder.glob("categories-*.arrow"), key=lambda kept: kept.stat().st_mtime_ns)[:-_KEPT]:
+            old.unlink(missing_ok=True)
+        temporary = path.with_suffix(f".{os.getpid()}.tmp")
+        found.write_ipc(temporary)
+        temporary.replace(path)
+
+
+def _texts_key(panel: Panel) -> str:
+    texts = panel.markets.select("question", "event_title", "tags")
+    return hashlib.sha256(texts.write_json().encode()).hexdigest()
+
+
+def _remember(key: str, labels: "pl.Series") -> None:
+    while len(_CATEGORIES) >= _KEPT:
+        _CATEGORIES.pop(next(iter(_CATEGORIES)))
+    _CATEGORIES[key] = labels
 
 
 def _fixed(array: "npt.NDArray[Any]") -> "npt.NDArray[Any]":

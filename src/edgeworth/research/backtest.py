@@ -21,15 +21,19 @@ from edgeworth.core.panel import NEVER, UNKNOWN_TIME, Outcomes, Panel
 from edgeworth.core.paths import Home
 from edgeworth.core.progress import Progress, Silent
 from edgeworth.engine.fees import FeeTable
-from edgeworth.engine.types import EngineMarkets, Tape, build_tape
-from edgeworth.features.registry import View
+from edgeworth.engine.types import EngineMarkets, Tape
+from edgeworth.features.columns import listings
+from edgeworth.features.registry import View, keep_categories
 from edgeworth.forecasting.firing import Firings, fire_all
 from edgeworth.forecasting.learning import Opinions, learn
 from edgeworth.research import deflation, metrics, portfolio, runs
+from edgeworth.research.audit import AuditResult, audit, quick_audit
+from edgeworth.research.audit_compare import Pipeline
 from edgeworth.research.collecting import Experiment, Judged, collect, decision_points, reversed_firings, trade_frame
-from edgeworth.research.lint import LintInput, lint
+from edgeworth.research.lint import LintInput, Trail, lint, lint_data
+from edgeworth.research.tapes import open_tape
 from edgeworth.research.trials import Trials, tally
-from edgeworth.research.types import BacktestResult, Coverage, Failure, Kind, RunResult, Verdict, plain
+from edgeworth.research.types import BacktestResult, Coverage, Failure, Kind, LintLine, RunResult, Verdict, plain
 from edgeworth.research.verdict import FEWEST_EVENTS, Case, judge
 from edgeworth.store.asof import load_panel, scheduled_ends
 from edgeworth.store.ledger_db import Ledger, Run, Trial
@@ -57,6 +61,7 @@ class Request:
     holdout: bool = False
     requested: int | None = None
     command: str = ""
+    audit: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-ready values."""
@@ -71,6 +76,7 @@ class Request:
             "to": self.end,
             "grid": list(self.grid),
             "holdout": self.holdout,
+            "audit": self.audit,
             "seed": self.settings.run.seed,
             "command": self.command,
         }
@@ -88,6 +94,9 @@ class _State:
     outcomes: Outcomes
     experiment: Experiment
     cutoff: int
+    clock: Clock
+    data_end: int
+    data_lines: tuple[LintLine, ...]
     results: list[RunResult] = field(default_factory=list)
     reverses: list[RunResult] = field(default_factory=list)
     variants: list[RunResult] = field(default_factory=list)
@@ -95,6 +104,7 @@ class _State:
     trades: "list[pl.DataFrame]" = field(default_factory=list)
     equity: "list[pl.DataFrame]" = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
+    audits: dict[str, AuditResult] = field(default_factory=dict)
 
 
 def run_backtest(  # noqa: PLR0913 (one call holds a whole experiment; each argument is a different noun)
@@ -111,20 +121,24 @@ def run_backtest(  # noqa: PLR0913 (one call holds a whole experiment; each argu
     clock: Clock | None = None,
     command: str = "",
     requested: int | None = None,
+    audit_all: bool = False,
     data: tuple[Panel, Outcomes] | None = None,
 ) -> BacktestResult:
     """Evaluate strategies over resolved markets and write `runs/<id>/`; returns what `metrics.json` holds.
 
     `grid` sweeps parameters of the one strategy given. Without `holdout` the last share of time (`proof.holdout`) stays
     locked; with it, only decisions in that share are judged, and the use is counted. `requested`: markets asked for,
-    when more than have prices. `data` replaces what the store would load. Raises DataError `no-resolved`, UsageError
+    when more than have prices. `audit_all` audits every strategy completely instead of in the fast form that is always
+    on. `data` replaces what the store would load. Raises DataError `no-resolved`, UsageError
     `bad-grid`, and the error of the strategies when none could be evaluated; their trials are counted all the same.
     """
     clock, progress = clock or SystemClock(), progress or Silent()
     if grid and len(strategies) != 1:
         raise UsageError("bad-grid", "a sweep takes exactly one strategy")
     rules = variants(strategies[0], grid) if grid else list(strategies)
-    request = Request(tuple(strategies), settings, source, start, end, tuple(grid), holdout, requested, command)
+    request = Request(
+        tuple(strategies), settings, source, start, end, tuple(grid), holdout, requested, command, audit_all
+    )
     begun = clock.monotonic()
     panel, outcomes = data or load_panel(home, source=source, start=start, end=end)
     if not bool((outcomes.payout_e4 >= 0).any()):
@@ -133,7 +147,8 @@ def run_backtest(  # noqa: PLR0913 (one call holds a whole experiment; each argu
     with Ledger.open(home, clock=clock) as ledger:
         known = frozenset(run.run_id for run in ledger.runs(limit=_RECENT))
         run_id = runs.new_id(home, created, request.to_dict(), known)
-        state = _prepare(request, (run_id, created), (panel, outcomes), rules)
+        keep_categories(panel, home.cache)
+        state = _prepare(request, (run_id, created), (panel, outcomes), rules, clock)
         state.seconds["load"] = clock.monotonic() - begun
         ledger.start_run(Run(run_id, "backtest", panel.fingerprint, created, config=plain(request.to_dict())))
         try:
@@ -146,7 +161,9 @@ def run_backtest(  # noqa: PLR0913 (one call holds a whole experiment; each argu
     return result
 
 
-def _prepare(request: Request, name: tuple[str, int], data: tuple[Panel, Outcomes], rules: list[Strategy]) -> _State:
+def _prepare(
+    request: Request, name: tuple[str, int], data: tuple[Panel, Outcomes], rules: list[Strategy], clock: Clock
+) -> _State:
     panel, outcomes = data
     cutoff = holdout_begin(panel, request.settings.proof.holdout)
     rows = decision_points(panel, outcomes, UNKNOWN_TIME, NEVER if request.holdout else cutoff)
@@ -155,7 +172,8 @@ def _prepare(request: Request, name: tuple[str, int], data: tuple[Panel, Outcome
         panel, outcomes, rows, cutoff if request.holdout else UNKNOWN_TIME, category, request.settings.costs,
         FeeTable.of_panel(panel),
     )  # fmt: skip
-    return _State(request, rules, *name, panel, outcomes, experiment, cutoff)
+    last = int(panel.t.max()) if panel.point_count else UNKNOWN_TIME
+    return _State(request, rules, *name, panel, outcomes, experiment, cutoff, clock, last, lint_data(panel, outcomes))
 
 
 def holdout_begin(panel: Panel, share: float) -> int:
@@ -176,12 +194,14 @@ def _evaluate(state: _State, ledger: Ledger, home: Home, tools: tuple[Clock, Pro
     begun = clock.monotonic()
     judged = [(rule, collect(state.experiment, firings)) for rule, firings in fired]
     _count(state, ledger, judged)
-    counted = tally(ledger, list({rule.name for rule, _ in judged}))
+    counted = tally(ledger, list({rule.name for rule, _ in judged}), state.panel.fingerprint)
     _note_holdout(state, ledger)
+    if not state.request.grid:
+        _audit(state, [(rule, item.firings) for rule, item in judged])
     if state.request.grid:
-        _sweep(state, judged, counted)
+        _sweep(state, judged, counted, home)
     else:
-        tape = _tape(state)
+        tape = _tape(state, home)
         # the walk and the bootstrap release the interpreter lock; results are kept in the order of the rules
         with ThreadPoolExecutor(_threads(state)) as pool:
             work = [pool.submit(_rule, state, rule, item, counted[rule.name], tape) for rule, item in judged]
@@ -230,14 +250,30 @@ def _count(state: _State, ledger: Ledger, judged: list[tuple[Strategy, Judged]])
     ledger.record_trials(rows)
 
 
+def _audit(state: _State, fired: list[tuple[Strategy, Firings]]) -> None:
+    """Audit the strategies that are judged in full: completely when asked, else in the fast form."""
+    request = state.request
+    pipeline = Pipeline.of_settings(request.settings)
+    until = NEVER if request.holdout else state.cutoff
+    seed = request.settings.run.seed
+    begun = state.clock.monotonic()
+    if request.audit:
+        for rule, firings in fired:
+            done = audit(state.panel, state.outcomes, (rule, firings), pipeline, seed=seed, until=until)
+            state.audits[label(rule)] = done
+    else:
+        state.audits |= quick_audit(state.panel, state.outcomes, fired, pipeline, seed=seed, until=until)
+    state.seconds["audit"] = state.clock.monotonic() - begun
+
+
 def _note_holdout(state: _State, ledger: Ledger) -> None:
     if state.request.holdout:
         for rule in state.request.strategies:
             ledger.use_holdout(state.run_id, rule.name, state.panel.fingerprint)
 
 
-def _tape(state: _State) -> tuple[Tape, EngineMarkets]:
-    tape = build_tape(state.panel, state.outcomes)
+def _tape(state: _State, home: Home) -> tuple[Tape, EngineMarkets]:
+    tape = open_tape(home, state.panel, state.outcomes)
     return tape, EngineMarkets.of_panel(state.panel, state.experiment.category, state.experiment.fees)
 
 
@@ -255,18 +291,33 @@ def _judge(
         dropped=item.dropped,
     )
     late = panel.point_count - len(state.experiment.rows)
-    end = scheduled_ends(panel, item.evidence.market, item.evidence.t)
-    count = max(len(end), 1)
+    kept = np.zeros(len(item.trades), dtype=bool)
+    kept[item.settled] = True
     given = LintInput(
         needs,
         item.event_known_at,
         late,
-        undated=float((end == UNKNOWN_TIME).sum()) / count,
-        immature=float((end > int(panel.t.max())).sum()) / count if panel.point_count else 0.0,
+        trail=_trail(state, item),
+        trials=(trials.total, trials.total) if trials.total else None,
+        fired=(outcomes.payout_e4[item.trades.market], kept),
+        shared=state.data_lines,
     )
-    checks = lint(item.evidence, given)
+    audited = state.audits.get(name) or state.audits.get(name.removesuffix("-reverse"))
+    checks = lint(item.evidence, given) + (audited.lines() if audited else ())
     case = Case(name, coverage, checks, trials, pbo)
     return judge(item.evidence, case, proof, state.request.settings.costs, state.request.settings.run.seed)
+
+
+def _trail(state: _State, item: Judged) -> Trail:
+    panel, market = state.panel, item.evidence.market
+    begin, stop = panel.offsets[market], panel.offsets[market + 1]
+    return Trail(
+        index=item.trades.row[item.settled] - begin,
+        size=stop - begin,
+        listed=listings(panel)[market],
+        end=scheduled_ends(panel, market, item.evidence.t),
+        data_end=state.data_end,
+    )
 
 
 def _opinions(state: _State, firings: Firings) -> Opinions:
@@ -336,17 +387,26 @@ def _quick(proof: ProofSettings) -> ProofSettings:
     return proof.model_copy(update={"bootstraps": min(proof.bootstraps, _QUICK)})
 
 
-def _sweep(state: _State, judged: list[tuple[Strategy, Judged]], counted: dict[str, Trials]) -> None:
-    """Judge every variant quickly, then the best in full, deflated for all of them."""
+def _sweep(state: _State, judged: list[tuple[Strategy, Judged]], counted: dict[str, Trials], home: Home) -> None:
+    """Judge every variant quickly, then the best in full, deflated for all of them.
+
+    Best is the highest Sharpe ratio per event; where no variant has one, the highest return.
+    """
     quick = _quick(state.request.settings.proof)
-    best, best_sharpe = judged[0], -np.inf
+    best, highest = judged[0], (-np.inf, -np.inf)
     for rule, item in judged:
         verdict = _judge(state, label(rule), item, rule.needs, (counted[rule.name], quick, None))
         state.variants.append(RunResult(label(rule), rule.version, parameters(rule), Kind.VARIANT, verdict))
-        if verdict.sharpe is not None and verdict.sharpe > best_sharpe:
-            best, best_sharpe = (rule, item), verdict.sharpe
+        merit = (_or_lowest(verdict.sharpe), _or_lowest(verdict.roi))
+        if merit > highest:
+            best, highest = (rule, item), merit
     pbo = overfitting([item for _, item in judged])
-    _keep(state, _rule(state, best[0], best[1], counted[best[0].name], _tape(state), pbo))
+    _audit(state, [(best[0], best[1].firings)])
+    _keep(state, _rule(state, best[0], best[1], counted[best[0].name], _tape(state, home), pbo))
+
+
+def _or_lowest(value: float | None) -> float:
+    return -np.inf if value is None else value
 
 
 def overfitting(judged: list[Judged]) -> float | None:

@@ -169,9 +169,10 @@ def _lenses(
     gap = y - m
     lenses = [
         _weighted("row", "weight", gap, np.ones(len(gap)), event, confidence),
-        _weighted("market", "weight", gap, _inverse_size(market), event, confidence),
-        _weighted("event", "weight", gap, _inverse_size(event), event, confidence),
     ]
+    for name, key in (("first of market", market), ("first of event", event)):
+        first = _earliest(key, t)
+        lenses.append(_weighted(name, "weight", gap[first], np.ones(len(first)), event[first], confidence))
     grouped = {
         "structure": np.where(panel.markets["neg_risk"].to_numpy()[market], "one of many wins", "plain binary"),
         "horizon": _horizons(panel, market, t),
@@ -187,9 +188,12 @@ def _lenses(
     return tuple(lenses)
 
 
-def _inverse_size(key: Int64s) -> Floats:
-    _, numbers, counts = np.unique(key, return_inverse=True, return_counts=True)
-    return np.asarray(1.0 / counts[numbers])
+def _earliest(key: Int64s, t: Int64s) -> Int64s:
+    """Return the earliest row of each key; one over the number of rows would weigh by how long a market went on."""
+    order = np.argsort(t, kind="stable")
+    _, first = np.unique(key[order], return_index=True)
+    chosen: Int64s = order[first].astype(np.int64)
+    return chosen
 
 
 def _horizons(panel: Panel, market: Int64s, t: Int64s) -> Strings:

@@ -272,3 +272,32 @@ def lenses(rows: list[Row]) -> str:
         axes.set_title("Bias under every lens, with intervals by event", loc="left")
 
     return _draw((5.6, 0.9 + 0.19 * len(rows)), paint, "bias under several lenses", (2.2, 0.42))
+
+
+def intervals(rows: list[Row], title: str, what: str, mark: float, width: float = 6.6) -> str:
+    """Draw `value` with `low` to `high` per row, labelled, against a line at `mark`; rows that exclude it stand out."""
+    if not rows:
+        return ""
+
+    def paint(figure: "Figure") -> None:
+        axes = figure.subplots()
+        for index, row in enumerate(rows):
+            alpha = 1.0 if (row["low"] - mark) * (row["high"] - mark) > 0 else 0.55
+            axes.plot([row["low"], row["high"]], [-index] * 2, color=_MAIN, linewidth=1.4, alpha=alpha)
+            axes.plot([row["value"]], [-index], "o", color=_MAIN, markersize=4, alpha=alpha)
+        axes.axvline(mark, color=_BAD, linewidth=1, linestyle="--")
+        axes.set_yticks([-index for index in range(len(rows))], [row["label"] for row in rows])
+        axes.set_xlabel(what)
+        axes.set_title(title, loc="left")
+
+    longest = max(len(row["label"]) for row in rows)
+    return _draw((width, 0.9 + 0.19 * len(rows)), paint, title, (0.25 + 0.068 * longest, 0.42))
+
+
+def as_file(picture: str) -> str:
+    """Return a picture as a file of its own, which follows the reader's light or dark preference."""
+    light = "--ink:#1f2430;--grid:#c9ced8;--main:#2f6fd0;--second:#8a93a5;--bad:#c0392b;--faint:#dfe5ef"
+    dark = "--ink:#e6e9f0;--grid:#4a5163;--main:#7aa8f0;--second:#8a93a5;--bad:#f08573;--faint:#39404f"
+    rules = f"svg{{{light}}}@media(prefers-color-scheme:dark){{svg{{{dark}}}}}text{{font-family:sans-serif}}"
+    head, _, rest = picture.partition(">")
+    return f'{head} xmlns="http://www.w3.org/2000/svg"><style>{rules}</style>{rest}\n'

@@ -7,9 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeworth.core.config import CostSettings
-from edgeworth.core.panel import Int64s, Outcomes, Panel
+from edgeworth.core.panel import NEVER, UNKNOWN_TIME, Int64s, Outcomes, Panel
 from edgeworth.engine.fees import FeeTable
-from edgeworth.engine.flat import FlatStatus, FlatTrades, flat_trades
+from edgeworth.engine.flat import FlatStatus, FlatTrades, first_firings, flat_trades
+from edgeworth.features.columns import owners
 from edgeworth.forecasting.firing import Firings
 from edgeworth.forecasting.learning import Opinions
 from edgeworth.research.evidence import MULTIPLIERS, Evidence
@@ -57,22 +58,35 @@ class Judged:
 def decision_points(panel: Panel, outcomes: Outcomes, from_t: int, to_t: int) -> Int64s:
     """Return the points in [from_t, to_t) at which a rule may decide, ascending."""
     price = panel.price_e4
-    inside = (price >= DECIDED_LOW) & (price <= DECIDED_HIGH) & (panel.t >= from_t) & (panel.t < to_t)
+    inside = (price >= DECIDED_LOW) & (price <= DECIDED_HIGH)
+    if from_t > UNKNOWN_TIME:
+        inside &= panel.t >= from_t
+    if to_t < NEVER:
+        inside &= panel.t < to_t
     rows = np.flatnonzero(inside).astype(np.int64)
-    market = np.searchsorted(panel.offsets, rows, side="right") - 1
+    market = owners(panel, rows)
     keep = panel.t[rows] < outcomes.event_known_at[market]
     return rows if keep.all() else rows[keep]
+
+
+def _untouched(panel: Panel, row: Int64s, from_t: int) -> npt.NDArray[np.bool_]:
+    """Tell which firings lie in the hold-out and in events where the rule had not fired before the hold-out."""
+    late = panel.t[row] >= from_t
+    event = panel.markets["event_no"].to_numpy()[owners(panel, row)]
+    result: npt.NDArray[np.bool_] = late & ~np.isin(event, event[~late])
+    return result
 
 
 def collect(experiment: Experiment, firings: Firings, opinions: Opinions | None = None) -> Judged:
     """Buy one share at the first firing of every market, at 0, 1 and 2 times the stated costs."""
     panel, outcomes = experiment.panel, experiment.outcomes
-    late = panel.t[firings.row] >= experiment.from_t
-    chosen = firings if late.all() else firings.take(late)
+    chosen = firings
+    if experiment.from_t > UNKNOWN_TIME:
+        chosen = firings.take(_untouched(panel, firings.row, experiment.from_t))
+    first = first_firings(panel, chosen.row)
+    row, side = chosen.row[first], chosen.side[first]
     priced = [
-        flat_trades(
-            panel, outcomes, chosen.row, chosen.side, experiment.category, experiment.costs, multiplier, experiment.fees
-        )
+        flat_trades(panel, outcomes, row, side, experiment.category, experiment.costs, multiplier, experiment.fees)
         for multiplier in MULTIPLIERS
     ]
     trades = priced[1]

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgeworth.core.config import Settings
+from edgeworth.core.panel import UNKNOWN_TIME
 from edgeworth.core.units import DAY
 from edgeworth.engine.result import EngineResult
 from edgeworth.engine.types import EngineConfig, EngineMarkets, EngineOpinions, Tape
@@ -18,8 +19,11 @@ if TYPE_CHECKING:
 
 def walk(tape: Tape, markets: EngineMarkets, opinions: Opinions, settings: Settings, from_t: int) -> EngineResult:
     """Walk one strategy's opinions at or after `from_t` with the settings' costs and limits."""
-    late = tape.t[tape.position[opinions.row]] >= from_t
-    said = EngineOpinions.on_tape(tape, opinions.row[late], opinions.side[late], opinions.p[late], opinions.se[late])
+    parts = (opinions.row, opinions.side, opinions.p, opinions.se)
+    if from_t > UNKNOWN_TIME:
+        late = tape.t[tape.position[opinions.row]] >= from_t
+        parts = (opinions.row[late], opinions.side[late], opinions.p[late], opinions.se[late])
+    said = EngineOpinions.on_tape(tape, *parts)
     return run(tape, markets, said, EngineConfig.of_settings(settings.costs, settings.risk))
 
 

@@ -75,7 +75,9 @@ class Verdict:
 
     Rates are shares of 1, money is dollars per one-share trade summed; `sharpe` and `dsr` are per event return;
     `p_value` is one-sided against "the market price is right", `p_adjusted` the same for all distinct configurations
-    tried in this home. `events_needed` is the number that 80 % power asks at the estimated edge.
+    tried in this home. `events_needed` is the number that 80 % power asks at the estimated edge: what a fresh
+    confirmation takes. `events_floor` is the same at the upper end of the interval of `roi`: with fewer, even the most
+    favourable reading proves nothing.
     """
 
     strategy: str
@@ -107,6 +109,7 @@ class Verdict:
     events_needed: int | None
     days_needed: float | None
     look_ahead: bool = False
+    events_floor: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-ready values; not-a-number and infinity become null."""

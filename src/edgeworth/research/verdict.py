@@ -2,8 +2,13 @@
 
 Classes, worst first. *invalid*: the lint failed, coverage is below the floor, or the sample looks ahead. *no edge*: it
 did not earn its costs. *unproven*: right sign, but the interval contains 0, or the p-value does not survive the number
-of rules tried, or there are fewer events than the estimated edge needs, or DSR < 0.95, or PBO > 0.5. *edge at this
-size*: none of these. A win rate is never stated without its break-even.
+of rules tried, or there are fewer events than even the largest edge inside the interval needs, or DSR < 0.95, or
+PBO > 0.5. *edge at this size*: none of these. A win rate is never stated without its break-even.
+
+Why not "fewer events than the estimated edge needs": power belongs to the plan, before the estimate is seen. Asking the
+estimate itself for 80 % power is asking for z >= 1.96 + 0.84, a test at 0.5 % under the name of one at 5 %; whoever
+collects the events that 80 % power takes would then be told "unproven" every second time (Hoenig and Heisey 2001). The
+number for the estimated edge is still computed and printed: it is how many a fresh confirmation takes.
 """
 
 import math
@@ -45,6 +50,7 @@ def judge(evidence: Evidence, case: Case, proof: ProofSettings, costs: CostSetti
     rate = evidence.events_per_day()
     p = _p_value(evidence)
     missing = max(needed - evidence.events, 0) if needed is not None else None
+    best = None if main.roi_high is None or main.break_even is None else main.roi_high * main.break_even
     draft = Verdict(
         strategy=case.strategy,
         outcome=VerdictClass.UNPROVEN,
@@ -75,6 +81,7 @@ def judge(evidence: Evidence, case: Case, proof: ProofSettings, costs: CostSetti
         events_needed=needed,
         days_needed=None if missing is None or rate <= 0 else missing / rate,
         look_ahead=case.look_ahead,
+        events_floor=events_needed(evidence, best),
     )
     return with_sentence(draft, proof)
 
@@ -134,16 +141,17 @@ def _e_value(evidence: Evidence) -> float | None:
     return float(anytime.robust_wealth(steps[np.argsort(first, kind="stable")])[-1])
 
 
-def events_needed(evidence: Evidence) -> int | None:
-    """Return the independent events that 80 % power at 5 % asks for the estimated edge after costs; None without one.
+def events_needed(evidence: Evidence, edge: float | None = None) -> int | None:
+    """Return the independent events that 80 % power at 5 % asks for an edge after costs; None without a positive one.
 
-    The formula for independent bets at break-even price and observed win rate, times the design effect of the
-    clustering (cluster variance of the mean profit over the variance of independent trades), in events.
+    `edge`: dollars per share, the estimated one by default. The formula for independent bets at break-even price and
+    observed win rate, times the design effect of the clustering (cluster variance of the mean profit over the variance
+    of independent trades), in events.
     """
     if len(evidence) < 2 or evidence.events < 2:
         return None
     profit = evidence.profit
-    edge = float(profit.mean())
+    edge = float(profit.mean()) if edge is None else edge
     market = min(float(evidence.paid.mean()), 1.0)
     if edge <= 0.0:
         return None
@@ -185,9 +193,11 @@ def doubts_of(verdict: Verdict, proof: ProofSettings) -> list[str]:
     doubts = []
     if verdict.events < FEWEST_EVENTS:
         doubts.append(f"only {verdict.events:,} independent events (at least {FEWEST_EVENTS} are needed)")
-    elif verdict.events_needed is None or verdict.events < verdict.events_needed:
-        needed = "more" if verdict.events_needed is None else f"{verdict.events_needed:,}"
-        doubts.append(f"{verdict.events:,} independent events where an edge of this size needs {needed}")
+    elif verdict.events_floor is None or verdict.events < verdict.events_floor:
+        needed = "more" if verdict.events_floor is None else f"{verdict.events_floor:,}"
+        doubts.append(
+            f"{verdict.events:,} independent events where even the largest edge in the interval needs {needed}"
+        )
     if verdict.roi_low is None or verdict.roi_low <= 0.0:
         doubts.append("the interval contains zero")
     if verdict.p_adjusted is None or verdict.p_adjusted >= level:
@@ -259,11 +269,12 @@ def _edge(verdict: Verdict) -> tuple[str, str]:
     fragile = double is None or double.roi is None or double.roi <= 0
     fidelity = verdict.fidelity.partition(":")[0]
     note = "it does not survive twice the costs" if fragile else "it survives twice the costs"
+    fresh = "" if verdict.events_needed is None else f" (80 % sure with {verdict.events_needed:,} fresh events)"
     return (
         f"Edge at this size: {_roi(verdict)}; {_rates(verdict)}; {note}; fills are of {fidelity}.",
         (
             "Wider spreads than stated (young markets have them), larger size, or a market that has learned. "
-            "Confirm once on the hold-out, then on paper."
+            f"Confirm once on the hold-out, then on paper{fresh}."
         ),
     )
 

@@ -25,10 +25,11 @@ from edgeworth.store.manifest import Manifest, Part
 if TYPE_CHECKING:
     import polars as pl
 
-ROW_GROUP = 131_072
+ROW_GROUP = 65_536
 DATASETS = ("prices", "candles")
 _CANDLE_VALUES = ("open", "high", "low", "close", "volume")
 _MAX_PRICE = 10_000
+_FEW = 16  # that many markets of a part are read by their row ranges, more by filtering all rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ class Lake:
         self.root = root
         self._hook: Hook = hook or silent
         self._checked: set[tuple[str, str]] = set()
+        self._markets: dict[str, tuple[Int32s, Int64s]] = {}  # by part: market numbers, first rows and one more
 
     def manifest(self, dataset: str) -> Manifest:
         """Return the manifest of `prices` or `candles`; raises DataError manifest-corrupt | store-newer."""
@@ -181,11 +183,13 @@ class Lake:
         if with_source:
             schema["source"] = pl.String
 
-        def frames() -> Iterator[pl.DataFrame]:
+        bounded = set() if start is None and end is None else {"event_time"}
+
+        def frames(wanted: set[str]) -> Iterator[pl.DataFrame]:
+            stored = [name for name in list(schema)[:4] if name in wanted | bounded | {"market_no"}]
             for part in parts:
-                points = self.read_prices(part, market_nos)
-                columns = [getattr(points, name) for name in list(schema)[:4]]
-                frame = pl.DataFrame(columns, schema=list(schema)[:4])
+                columns = self._read_columns(part, market_nos, stored)
+                frame = pl.DataFrame({name: columns[name] for name in stored})
                 frame = frame.with_columns(pl.lit(part.source).alias("source")) if with_source else frame
                 yield _between(frame, "event_time", start, end)
 
@@ -216,7 +220,7 @@ class Lake:
         if with_source:
             schema["source"] = pl.String
 
-        def frames() -> Iterator[pl.DataFrame]:
+        def frames(_wanted: set[str]) -> Iterator[pl.DataFrame]:
             for part in parts:
                 names = {"symbol": part.symbol, "interval": part.interval, "source": part.source}
                 frame = self._read_candles(part).with_columns(pl.lit(v).alias(k) for k, v in names.items())
@@ -226,28 +230,55 @@ class Lake:
 
     def read_prices(self, part: Part, market_nos: Sequence[int] | None = None) -> PricePoints:
         """Read and unpack one part, or only some of its markets."""
-        import polars as pl
-
-        path = self._verified("prices", part)
-        frame = pl.scan_parquet(path)
-        if market_nos is not None:
-            frame = frame.filter(pl.col("market_no").is_in(list(market_nos)))
-        columns = {column.name: column.to_numpy() for column in frame.collect().get_columns()}
-        market_no = columns["market_no"]
-        starts = packing.starts_of(market_no)
-        event_time = packing.unpack_times(columns["dt"], starts, part.unit_us, part.base_us)
-        price = packing.running_sums(columns["dp"], starts).astype(np.int32)
-        if part.lag_us is None:
-            known = event_time + columns["lag"].astype(np.int64) * part.unit_us
-        else:
-            known = event_time + part.lag_us if part.lag_us else event_time
-        return PricePoints(market_no, event_time, price, known)
+        names = ("market_no", "event_time", "price_e4", "known_at")
+        columns = self._read_columns(part, market_nos, names)
+        return PricePoints(*(columns[name] for name in names))
 
     def verify(self) -> list[Problem]:
         """Compare every part with the manifest: missing, changed, left over; empty when all is well."""
         return [problem for dataset in DATASETS for problem in self._verify(dataset)]
 
     # inside
+
+    def _read_columns(self, part: Part, market_nos: Sequence[int] | None, names: Sequence[str]) -> dict[str, Any]:
+        """Read and unpack columns of schema PRICES, `market_no` always; nothing is read for the others."""
+        timed = "event_time" in names or "known_at" in names
+        packed = ["market_no", *(["dt"] if timed else ()), *(["dp"] if "price_e4" in names else ())]
+        if "known_at" in names and part.lag_us is None:
+            packed.append("lag")
+        frame = self._read_packed(part, market_nos, packed)
+        columns: dict[str, Any] = {column.name: column.to_numpy() for column in frame.get_columns()}
+        starts = packing.starts_of(columns["market_no"])
+        if "price_e4" in names:
+            columns["price_e4"] = packing.running_prices(columns["dp"], starts)
+        if timed:
+            columns["event_time"] = packing.unpack_times(columns["dt"], starts, part.unit_us, part.base_us)
+            columns["known_at"] = columns["event_time"]
+        if "lag" in columns:
+            columns["known_at"] = columns["event_time"] + columns["lag"].astype(np.int64) * part.unit_us
+        elif timed and part.lag_us:
+            columns["known_at"] = columns["event_time"] + part.lag_us
+        return columns
+
+    def _read_packed(self, part: Part, market_nos: Sequence[int] | None, names: Sequence[str]) -> "pl.DataFrame":
+        """Read packed columns; of a few markets only their rows, looked up once per part and Lake object."""
+        import polars as pl
+
+        lazy = pl.scan_parquet(self._verified("prices", part)).select(names)
+        if market_nos is None:
+            return lazy.collect()
+        numbers = sorted(set(market_nos))
+        if len(numbers) > _FEW:
+            return lazy.filter(pl.col("market_no").is_in(numbers)).collect()
+        if part.sha256 not in self._markets:
+            column = lazy.select("market_no").collect()["market_no"].to_numpy()
+            starts = packing.starts_of(column)
+            self._markets[part.sha256] = column[starts], np.append(starts, len(column))
+        known, first = self._markets[part.sha256]
+        at = np.searchsorted(known, np.array(numbers, dtype=np.int64))
+        found = at[(at < len(known)) & (known[np.minimum(at, len(known) - 1)] == numbers)]
+        pieces = [lazy.slice(int(first[i]), int(first[i + 1] - first[i])).collect() for i in found]
+        return pl.concat(pieces) if pieces else lazy.head(0).collect()
 
     def _verify(self, dataset: str) -> Iterator[Problem]:
         folder = self.root / dataset
@@ -412,7 +443,10 @@ def _lazy(frames: Any, schema: dict[str, Any]) -> "pl.LazyFrame":
         with_columns: list[str] | None, predicate: "pl.Expr | None", n_rows: int | None, _batch: int | None
     ) -> Iterator[pl.DataFrame]:
         left = n_rows
-        for whole in frames():
+        wanted = set(schema) if with_columns is None else set(with_columns)
+        if predicate is not None:
+            wanted |= set(predicate.meta.root_names())
+        for whole in frames(wanted):
             frame = whole if predicate is None else whole.filter(predicate)
             frame = frame if with_columns is None else frame.select(with_columns)
             frame = frame if left is None else frame.head(left)

@@ -151,7 +151,9 @@ def _by_number(tables: "dict[str, pl.DataFrame]", text: str) -> list[int]:
 def _by_id(tables: "dict[str, pl.DataFrame]", text: str) -> list[int]:
     import polars as pl
 
-    hits = tables["market_aliases"].filter(pl.col("value").str.to_lowercase() == text.lower())
+    value, wanted = pl.col("value").str.to_lowercase(), text.lower()
+    own_key = (pl.col("kind") == "key") & value.str.ends_with(f":{wanted}") if wanted else pl.lit(False)
+    hits = tables["market_aliases"].filter((value == wanted) | own_key)
     return sorted(set(hits["market_no"].to_list()))
 
 

@@ -5,11 +5,12 @@ part's own base. Pure array arithmetic; every function expects rows sorted by (g
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from edgeworth.core.panel import Int64s
+from edgeworth.core.panel import Int32s, Int64s
 
 UNITS = (1_000_000, 1_000, 1)
 _INT32 = np.iinfo(np.int32)
@@ -48,14 +49,28 @@ def differences(values: "npt.NDArray[np.integer]", starts: Int64s) -> Int64s:
     return result
 
 
-def running_sums(deltas: "npt.NDArray[np.integer]", starts: Int64s) -> Int64s:
-    """Undo `differences`."""
-    total = np.cumsum(deltas, dtype=np.int64)
+def running_sums(deltas: "npt.NDArray[np.integer]", starts: Int64s, scale: int = 1, base: int = 0) -> Int64s:
+    """Undo `differences`, times `scale`, plus `base`."""
+    steps = _steps(deltas, starts, np.int64)
+    if scale != 1:
+        steps *= scale
+    if len(steps):
+        steps[0] += base
+    return np.cumsum(steps, out=steps)
+
+
+def running_prices(deltas: "npt.NDArray[np.integer]", starts: Int64s) -> Int32s:
+    """Undo `differences` of prices."""
+    steps = _steps(deltas, starts, np.int32)
+    return np.cumsum(steps, out=steps)
+
+
+def _steps(deltas: "npt.NDArray[np.integer]", starts: Int64s, kind: type[np.integer]) -> "npt.NDArray[Any]":
+    """Return differences from row to row across groups: each group takes back what the one before added up to."""
+    steps = deltas.astype(kind)
     if len(starts) > 1:
-        before = total[starts[1:] - 1]
-        lengths = np.diff(np.append(starts[1:], len(deltas)))
-        total[starts[1] :] -= np.repeat(before, lengths)
-    return total
+        steps[starts[1:]] -= np.add.reduceat(steps, starts)[:-1]
+    return steps
 
 
 def pack_times(t: Int64s, starts: Int64s, unit: int) -> PackedTimes:
@@ -68,10 +83,7 @@ def pack_times(t: Int64s, starts: Int64s, unit: int) -> PackedTimes:
 
 def unpack_times(deltas: "npt.NDArray[np.integer]", starts: Int64s, unit: int, base: int) -> Int64s:
     """Undo `pack_times`."""
-    result = running_sums(deltas, starts)
-    result *= unit
-    result += base
-    return result
+    return running_sums(deltas, starts, unit, base)
 
 
 def is_sorted(group: "npt.NDArray[np.integer]", t: Int64s) -> bool:

@@ -23,7 +23,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, cast
 
-from edgeworth.core.errors import DataError, UsageError
+from edgeworth.core.errors import DataError, LeakError, UsageError
+from edgeworth.core.schema import is_hindsight
 from edgeworth.core.types import Side
 from edgeworth.features.definitions import FEATURES, feature
 
@@ -118,6 +119,8 @@ def strategy(cls: Class) -> Class:
     for name in cast("Any", cls).needs:
         import edgeworth.features.registry  # noqa: F401  (what ships is registered before names are looked up)
 
+        if is_hindsight(name) and name not in FEATURES:
+            raise LeakError("hindsight-column", f"'{name}' is known only afterwards; a rule cannot read it")
         feature(name)
     if not hasattr(cls, "exhibit"):
         cls.exhibit = False  # type: ignore[attr-defined]

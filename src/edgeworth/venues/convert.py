@@ -6,27 +6,32 @@ None always means "not stated or not usable"; nothing here raises for what a pay
 import math
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Final
 
 import msgspec
 
-from edgeworth.core.instants import check_range, from_datetime, from_epoch, parse_instant
+from edgeworth.core.instants import check_range, from_epoch, parse_instant
 from edgeworth.core.units import DAY, SECOND, scale
 
+_TEXTS = msgspec.json.Decoder(tuple[str, ...])
 _HEX_ID = re.compile(r"0x[0-9a-f]{62}(?:[0-9a-f]{2})?")
 _TRUE: Final = frozenset({"true", "1", "yes", "t"})
 _FALSE: Final = frozenset({"false", "0", "no", "f"})
 _NEAR_TIE = 0.499  # a product this far from its nearest integer is settled by exact decimal arithmetic
 _EXACT = 1e15  # beyond this a double cannot tell neighbouring millionths apart
 _LARGEST = 2**63 - 1
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 EARLIEST: Final = 10_957 * DAY  # 2000-01-01: no price or candle of ours is older
 LATEST: Final = 4_102_444_800 * SECOND  # 2100-01-01
 
 
 def text(value: object) -> str:
     """Return text as it is, a whole number as its digits, anything else as an empty string."""
+    if value is None:
+        return ""
     if isinstance(value, str):
         return value.strip()
     if isinstance(value, int) and not isinstance(value, bool):
@@ -64,7 +69,7 @@ def number(value: object) -> float | None:
 
 def scaled(value: object, factor: int) -> int | None:
     """Return a number in `1/factor` units, ties to even as in decimal arithmetic; None when it does not fit 64 bits."""
-    as_float = number(value)
+    as_float = value if type(value) is float and math.isfinite(value) else number(value)
     if as_float is None:
         return None
     product = as_float * factor
@@ -117,13 +122,20 @@ def decimal(value: object) -> Decimal | None:
 def instant(value: object) -> int | None:
     """Return microseconds from RFC 3339, `2020-11-02 16:31:01+00`, a date, or an epoch number (also as text)."""
     if isinstance(value, str):
-        try:
-            return check_range(from_datetime(datetime.fromisoformat(value)))
-        except (ValueError, OverflowError):
-            return _instant_slow(value)
+        return _instant_of_text(value) if len(value) < 64 else _instant_slow(value)
     if isinstance(value, int | float) and not isinstance(value, bool):
         return _epoch(value)
     return None
+
+
+@lru_cache(maxsize=8_192)
+def _instant_of_text(value: str) -> int | None:
+    try:
+        at = datetime.fromisoformat(value)
+        since = (at if at.tzinfo else at.replace(tzinfo=UTC)) - _EPOCH
+        return check_range((since.days * 86_400 + since.seconds) * SECOND + since.microseconds)
+    except (ValueError, OverflowError):
+        return _instant_slow(value)
 
 
 def _instant_slow(value: str) -> int | None:
@@ -146,7 +158,7 @@ def _epoch(value: int | float) -> int | None:
 def strings(value: object) -> tuple[str, ...] | None:
     """Return a list of texts, given as a list or as JSON inside a string; numbers become their digits."""
     if isinstance(value, str):
-        value = embedded(value)
+        return _strings_of_text(value) if len(value) < 1_000 else _decoded_strings(value)
     if not isinstance(value, list | tuple):
         return None
     result = []
@@ -158,6 +170,17 @@ def strings(value: object) -> tuple[str, ...] | None:
         else:
             return None
     return tuple(result)
+
+
+def _decoded_strings(value: str) -> tuple[str, ...] | None:
+    try:
+        return _TEXTS.decode(value)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        inner = embedded(value)
+        return None if isinstance(inner, str) else strings(inner)
+
+
+_strings_of_text = lru_cache(maxsize=1_024)(_decoded_strings)
 
 
 def embedded(value: str) -> object:
@@ -173,7 +196,7 @@ def condition(value: object) -> str:
 
     Structural ids of 31 bytes are padded with `00`, as some services send them.
     """
-    lowered = text(value).lower()
+    lowered = value.strip().lower() if isinstance(value, str) else ""  # a number has no 0x
     if not _HEX_ID.fullmatch(lowered):
         return ""
     return lowered + "00" if len(lowered) == 64 else lowered

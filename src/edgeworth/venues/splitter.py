@@ -24,7 +24,7 @@ _LARGEST = 96 << 20  # an element beyond this is refused
 _LINE = 1 << 20  # objects beyond this are not taken for lines
 _SAMPLE = 2_000
 _AHEAD = 1 << 19  # a quick reader is shown at least this much, if there is
-_CHUNK = 4 << 20  # and the window then grows by this much
+_CHUNK = 2 << 20  # and the window then grows by this much
 
 DEFAULT_CONTAINERS: Final = frozenset({"markets", "events", "data", "gamma_events", "gamma_markets", "history"})
 

@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from edgeworth.collect.importing.gates import Candles, check_price_label, check_prices, judge_candles, refuse_candles
+from edgeworth.collect.importing.gates import (
+    Candles,
+    check_price_label,
+    check_prices,
+    check_stated_unit,
+    judge_candles,
+    refuse_candles,
+)
 from edgeworth.core.errors import DataError, LeakError
 
 HOUR = 3_600_000_000
@@ -177,3 +184,13 @@ def test_one_jump_passes():
 def test_bid_ask_bounce_passes():
     price = 0.5 + np.random.default_rng(4).choice([-0.01, 0.01], 3_000)
     check_prices(price, np.repeat(np.arange(30), 100))
+
+
+@pytest.mark.parametrize("unit", ["cents", "percent"])
+def test_dollars_mapped_as_hundredths_are_refused(unit):
+    price = np.linspace(0.02, 0.98, 60)
+    with pytest.raises(DataError, match="implausible-prices"):
+        check_stated_unit(price / 100, unit)
+    check_stated_unit(price, unit)
+    check_stated_unit(price / 100, "probability")
+    check_stated_unit(price[:10] / 100, unit)

@@ -10,7 +10,7 @@ from edgeworth.research.lint import LintInput, lint
 from edgeworth.research.power import events_for_power
 from edgeworth.research.trials import Trials
 from edgeworth.research.types import Coverage, LintLine, Verdict, VerdictClass
-from edgeworth.research.verdict import FEWEST_EVENTS, Case, events_needed, judge
+from edgeworth.research.verdict import FEWEST_EVENTS, Case, doubts_of, events_needed, judge
 
 PROOF, COSTS = ProofSettings(bootstraps=300), CostSettings()
 
@@ -64,12 +64,31 @@ def test_no_information_is_no_edge_after_costs() -> None:
 
 
 def test_a_small_edge_on_few_events_is_unproven_and_says_what_it_would_take() -> None:
-    result = verdict(evidence(11, 120, 0.08))
+    result = verdict(evidence(11, 120, 0.04))
     assert result.outcome is VerdictClass.UNPROVEN
     assert result.events_needed is not None
     assert result.events_needed > 120
     assert f"{result.events_needed:,}" in result.what_would_change
     assert result.days_needed == pytest.approx((result.events_needed - 120) / (120 / (119 / 4)))
+
+
+def test_an_edge_whose_interval_is_clear_need_not_have_the_power_it_was_planned_with_once_more() -> None:
+    result = verdict(evidence(11, 120, 0.08))
+    assert result.roi_low > 0
+    assert result.events_floor <= 120 < result.events_needed
+    assert result.outcome is VerdictClass.EDGE
+    assert f"{result.events_needed:,} fresh events" in result.what_would_change
+
+
+def test_the_floor_of_events_is_that_of_the_largest_edge_in_the_interval() -> None:
+    found = evidence(2, 400, 0.1)
+    result = verdict(found)
+    best = result.roi_high * result.break_even
+    assert result.events_floor == events_needed(found, best)
+    assert result.events_floor < result.events_needed
+    # an interval that is far too narrow for so few events is not believed
+    narrow = dataclasses.replace(result, events=result.events_floor - 1)
+    assert any("largest edge" in doubt for doubt in doubts_of(narrow, PROOF))
 
 
 def test_too_few_events_are_a_verdict() -> None:

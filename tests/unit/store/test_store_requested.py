@@ -2,10 +2,11 @@
 
 import asyncio
 
+from tests.store_world import fill
+
 from edgeworth.core.paths import Home
 from edgeworth.store.asof import requested_markets
 from edgeworth.store.market_db import CoverageRow, MarketStore
-from tests.store_world import fill
 
 
 def test_missing_markets_count_as_requested(tmp_path) -> None:

@@ -44,7 +44,8 @@ class CandleTable:
 class Extract:
     """A piece of a file. `units` counts what the reader consumed (table rows or records), for resuming.
 
-    `repeated` counts rows per kind that repeat an earlier row of the same piece.
+    `repeated` counts rows per kind that repeat an earlier row of the same piece; `price_unit` is the unit a mapping
+    states for prices.
     """
 
     records: list[Record] = field(default_factory=list)
@@ -53,6 +54,7 @@ class Extract:
     repeated: dict[str, int] = field(default_factory=dict)
     units: int = 0
     rows: int = 0
+    price_unit: str = ""
 
     def points(self) -> int:
         """Return the number of price points."""

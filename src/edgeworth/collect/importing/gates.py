@@ -94,6 +94,20 @@ def check_prices(price: Floats, market: Int64s, outside: int = 0) -> None:
         )
 
 
+def check_stated_unit(price: Floats, unit: str) -> None:
+    """Raise DataError implausible-prices when prices stated in hundredths (percent, cents) never exceed one of them.
+
+    `price` (N,) in dollars, after conversion. A table of dollars mapped as cents would be stored a hundred times too
+    small, and every later import of the same points would be a duplicate.
+    """
+    if unit in {"percent", "cents"} and len(price) >= OUTSIDE_ROWS and float(price.max()) <= 0.01:
+        raise DataError(
+            "implausible-prices",
+            f"the mapping says {unit}, but none of {len(price)} prices exceeds one of them",
+            'these look like probabilities: leave the unit away, or write unit = "probability"',
+        )
+
+
 def _check_unit(price: Floats, outside: int) -> None:
     beyond = int(np.count_nonzero((price < 0) | (price > 1))) + outside
     rows = len(price) + outside

@@ -73,6 +73,7 @@ class Sink:
         held.candles += extract.candles
         held.units += extract.units
         held.rows += extract.rows
+        held.price_unit = held.price_unit or extract.price_unit
         for kind, rows in extract.repeated.items():
             held.repeated[kind] = held.repeated.get(kind, 0) + rows
         self._points += extract.points()
@@ -250,6 +251,7 @@ def _check_prices(held: Extract, outside: int) -> None:
     price = np.concatenate([table.price_e4 for table in held.prices]) / _ONE if codes else np.empty(0)
     _check_settled(held, names, market, price)
     order = np.lexsort((t, market))
+    gates.check_stated_unit(price, held.price_unit)
     gates.check_prices(price[order], market[order], outside)
 
 

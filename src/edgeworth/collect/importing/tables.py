@@ -297,6 +297,7 @@ def _snapshots(piece: Piece, table: Table, frame: pl.DataFrame, result: Extract)
 
 
 def _prices(piece: Piece, table: Table, frame: pl.DataFrame, result: Extract) -> None:
+    result.price_unit = table.entries["price"].unit
     columns = _Columns(piece, table, frame)
     ids, code = columns.ids()
     series, price = columns.series("t"), columns.numbers("price")

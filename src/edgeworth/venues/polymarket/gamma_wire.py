@@ -19,7 +19,7 @@ class GammaTag(msgspec.Struct, gc=False):
     slug: Any = None
 
 
-class GammaStub(msgspec.Struct, rename="camel"):
+class GammaStub(msgspec.Struct, rename="camel", gc=False):
     """The event a market says it belongs to."""
 
     id: Any = None
@@ -32,7 +32,7 @@ class GammaStub(msgspec.Struct, rename="camel"):
     tags: list[GammaTag | None] | None = None
 
 
-class GammaObject(msgspec.Struct, rename="camel"):
+class GammaObject(msgspec.Struct, rename="camel", gc=False):
     """A market, an event or a page of either; see `is_market`, `is_event`."""
 
     id: Any = None

@@ -19,14 +19,18 @@ A history market is an object with any of these keys (first one present wins):
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
+import numpy as np
 
-from edgeworth.core.records import Record, Rejected
+from edgeworth.core.panel import Int32s, Int64s
+from edgeworth.core.records import PriceBlock, Record, Rejected
 from edgeworth.venues import convert, splitter
 from edgeworth.venues.polymarket import points
 from edgeworth.venues.polymarket.history_market import POINT_KEYS, ids_of, market_records
+from edgeworth.venues.polymarket.history_scan import MEMBERS, Members, QuickMarkets, QuickReader
 from edgeworth.venues.polymarket.parse import Origin
 from edgeworth.venues.refusal import refuse
 
@@ -37,8 +41,18 @@ _NAME_PREFIX = re.compile(r"^(?:clob[_-])?(?:prices?[_-]?)?(?:history[_-]|checkp
 _LONG_ID = re.compile(r"0x[0-9a-fA-F]{62,64}|\d{30,78}")
 _SUFFIX = re.compile(r"(?:\.(?:json|ndjson|jsonl|txt|gz|csv))+$", re.IGNORECASE)
 
-_Members = dict[str, msgspec.Raw]
-_MEMBERS = msgspec.json.Decoder(_Members)
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Points market after market in the order of the file: `t` int64 microseconds, `price_e4` int32.
+
+    Market i with any points has rows `offsets[i]:offsets[i + 1]`; `refused` counts the points set aside, by reason.
+    """
+
+    t: Int64s
+    price_e4: Int32s
+    offsets: Int64s
+    refused: dict[str, int]
 
 
 def iter_history(chunks: Iterable[bytes], *, source: str = "history", where: str = "") -> Iterator[Record]:
@@ -46,18 +60,56 @@ def iter_history(chunks: Iterable[bytes], *, source: str = "history", where: str
 
     `chunks` are decompressed bytes of `{"markets": [...]}`, an array or NDJSON; one market is held at a time.
     """
-    for element in splitter.elements(chunks, _MARKETS):
-        origin = Origin(source, f"{where}:{element.offset}")
-        raw = _readable(element)
-        if raw is None:
-            yield refuse(element, "price", source, origin.where)
+    for piece in splitter.elements_or_taken(chunks, _MARKETS, QuickReader()):
+        if isinstance(piece, splitter.Taken):
+            yield from _quick_records(piece.value, piece.offset, source, where)
+        else:
+            yield from _history_element(piece, source, where)
+
+
+def read_columns(chunks: Iterable[bytes]) -> Columns:
+    """Return the points of every market with a history, as `iter_history` would, without the markets' facts."""
+    blocks: list[points.Points] = []
+    sizes: list[Int64s] = []
+    refused: dict[str, int] = {}
+    for piece in splitter.elements_or_taken(chunks, _MARKETS, QuickReader()):
+        if isinstance(piece, splitter.Taken):
+            found: QuickMarkets = piece.value
+            blocks.append(points.Points(found.t, found.price_e4))
+            sizes.append(np.diff(found.offsets))
             continue
-        members = _members(raw)
-        nested = None if members is None or any(key in members for key in POINT_KEYS) else _page(members)
-        if nested is None:
-            yield from _market(members, raw, origin)
-        for item in nested or ():
-            yield from _market(_members(item), item, origin)
+        for record in _history_element(piece, "", ""):
+            if isinstance(record, PriceBlock):
+                blocks.append(points.Points(record.t, record.price_e4))
+                sizes.append(np.array([len(record.t)]))
+            elif isinstance(record, Rejected) and record.kind == "price":
+                refused[record.reason] = refused.get(record.reason, 0) + record.rows
+    offsets = np.concatenate((np.zeros(1, np.int64), np.cumsum(np.concatenate([np.zeros(0, np.int64), *sizes]))))
+    t = np.concatenate([np.zeros(0, np.int64), *(block.t for block in blocks)])
+    price_e4 = np.concatenate([np.zeros(0, np.int32), *(block.price_e4 for block in blocks)])
+    return Columns(t, price_e4, offsets, refused)
+
+
+def _quick_records(found: QuickMarkets, base: int, source: str, where: str) -> Iterator[Record]:
+    bounds = found.offsets.tolist()
+    for index, market in enumerate(found.markets):
+        origin = Origin(source, f"{where}:{base + market.at}")
+        first, last = bounds[index], bounds[index + 1]
+        yield from _with_points(market.members, points.Points(found.t[first:last], found.price_e4[first:last]), origin)
+
+
+def _history_element(element: splitter.Element, source: str, where: str) -> Iterator[Record]:
+    origin = Origin(source, f"{where}:{element.offset}")
+    raw = _readable(element)
+    if raw is None:
+        yield refuse(element, "price", source, origin.where)
+        return
+    members = _members(raw)
+    nested = None if members is None or any(key in members for key in POINT_KEYS) else _page(members)
+    if nested is None:
+        yield from _market(members, raw, origin)
+    for item in nested or ():
+        yield from _market(_members(item), item, origin)
 
 
 def iter_checkpoint(chunks: Iterable[bytes], *, source: str = "checkpoint", where: str = "") -> Iterator[Record]:
@@ -124,19 +176,19 @@ def _readable(element: splitter.Element) -> bytes | None:
     return element.raw if element.found is splitter.Found.ODD else None
 
 
-def _members(raw: bytes | msgspec.Raw) -> _Members | None:
+def _members(raw: bytes | msgspec.Raw) -> Members | None:
     """Return the undecoded members of an object; a lenient second try for NaN."""
     try:
-        return _MEMBERS.decode(raw)
+        return MEMBERS.decode(raw)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         pass
     try:
-        return _MEMBERS.decode(splitter.strict(bytes(raw)))
+        return MEMBERS.decode(splitter.strict(bytes(raw)))
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
 
 
-def _page(members: _Members) -> list[msgspec.Raw] | None:
+def _page(members: Members) -> list[msgspec.Raw] | None:
     """Return the markets of a page; None when the object is none."""
     for key in ("markets", "data"):
         if key in members:
@@ -147,22 +199,25 @@ def _page(members: _Members) -> list[msgspec.Raw] | None:
     return None
 
 
-def _market(members: _Members | None, raw: bytes | msgspec.Raw, origin: Origin) -> Iterator[Record]:
+def _market(members: Members | None, raw: bytes | msgspec.Raw, origin: Origin) -> Iterator[Record]:
     if members is None:
         shown = bytes(raw)[:2_000].decode("utf-8", "replace")
         yield Rejected(source=origin.source, kind="market", reason="not-an-object", raw=shown, where=origin.where)
         return
     series = next((members.pop(key) for key in POINT_KEYS if key in members), None)
-    meta = {key: _loads(value) for key, value in members.items()}
-    records, ids = market_records(meta, origin)
+    found = None if series is None else _decode_series(series)
+    yield from _with_points(members, found, origin)
+    if found is None and series is not None and bytes(series).strip() != b"null":
+        yield _unreadable(series, origin)
+
+
+def _with_points(members: Members, found: points.Points | None, origin: Origin) -> Iterator[Record]:
+    """Yield the records of a market's facts, then of its points."""
+    records, ids = market_records({key: _loads(value) for key, value in members.items()}, origin)
     yield from records
-    if series is None:
-        return
-    found = _decode_series(series)
     if found is None:
-        if bytes(series).strip() != b"null":
-            yield _unreadable(series, origin)
-    elif ids:
+        return
+    if ids:
         yield from found.records(origin.source, ids, origin.where)
     elif len(found.t) or found.refused:
         yield _orphans(found, records, origin)

@@ -1,8 +1,9 @@
 """Take many markets with canonical price lists out of a buffer at once, without decoding the lists as JSON.
 
-A market's list is found by its first characters and ends at the next `]`, which canonical points cannot hold. The market
-is then decoded with a number in the list's place, which proves that the list is the value of a key of its own; the lists
-of all markets found are read together by `point_blocks`. Whatever does not fit is left, untouched, to the careful way.
+A market's list is found by its first characters and ends at the next `]`, which canonical points cannot hold. The
+market is then decoded with a number in the list's place, which proves that the list is the value of a key of its own;
+the lists of all markets found are read together by `point_blocks`. Whatever does not fit is left, untouched, to the
+careful way.
 """
 
 import re

@@ -5,9 +5,10 @@ later than its markets were listed. Final prices, closing times and totals go in
 only; a MarketRecord never holds them.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from functools import lru_cache
+from typing import Final, Protocol
 
 import msgspec
 
@@ -32,6 +33,31 @@ class Origin:
 
     source: str
     where: str = ""
+
+
+class Place(Protocol):
+    """An element's source, where it lies and its bytes; the latter two may be costly to tell."""
+
+    @property
+    def source(self) -> str:
+        """The source's name."""
+
+    @property
+    def where(self) -> str:
+        """File and offset."""
+
+    def raw(self) -> bytes | msgspec.Raw:
+        """Return the element's bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    source: str
+    where: str
+    data: bytes | msgspec.Raw
+
+    def raw(self) -> bytes | msgspec.Raw:
+        return self.data
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,21 +93,26 @@ def parse_element(raw: bytes | msgspec.Raw, origin: Origin) -> list[Record]:
     payload = gamma_wire.decode(raw)
     if payload is None:
         return [_rejected(origin, "market", "not-an-object", raw)]
+    return parse_payload(payload, _Whole(origin.source, origin.where, raw))
+
+
+def parse_payload(payload: GammaObject, place: Place) -> list[Record]:
+    """Return the records of a decoded element; of its place only the source is asked unless something is refused."""
     if payload.is_market:
         records: list[Record] = []
-        event = _stub_event(payload, origin, records)
-        return records + _market(payload, event, origin, lambda: raw)
+        event = _stub_event(payload, place, records)
+        return records + _market(payload, event, place, None)
     if payload.is_event:
-        return _event_with_markets(payload, origin, raw)
-    return [_rejected(origin, "market", "not-a-market", raw)]
+        return _event_with_markets(payload, place)
+    return [_rejected(place, "market", "not-a-market", place.raw())]
 
 
-def _event_with_markets(payload: GammaObject, origin: Origin, raw: bytes | msgspec.Raw) -> list[Record]:
+def _event_with_markets(payload: GammaObject, place: Place) -> list[Record]:
     native_id = convert.text(payload.id) or convert.text(payload.slug)
     if not native_id:
-        records: list[Record] = [_rejected(origin, "event", "id-missing", raw)]
+        records: list[Record] = [_rejected(place, "event", "id-missing", place.raw())]
     else:
-        records = [_event_record(native_id, payload, payload.tags, origin)]
+        records = [_event_record(native_id, payload, payload.tags, place)]
     event = _Event(
         native_id=native_id,
         title=convert.text(payload.title),
@@ -91,18 +122,18 @@ def _event_with_markets(payload: GammaObject, origin: Origin, raw: bytes | msgsp
     )
     for index, child in enumerate(payload.markets or ()):
         if child is None:
-            records.append(_rejected(origin, "market", "not-an-object", _child(raw, index)))
+            records.append(_rejected(place, "market", "not-an-object", _child(place.raw(), index)))
         else:
-            records += _market(child, event, origin, lambda index=index: _child(raw, index))  # type: ignore[misc]
+            records += _market(child, event, place, index)
     return records
 
 
-def _stub_event(payload: GammaObject, origin: Origin, records: list[Record]) -> _Event:
+def _stub_event(payload: GammaObject, place: Place, records: list[Record]) -> _Event:
     stub = next((item for item in payload.events or () if item is not None), None)
     native_id = (convert.text(stub.id) or convert.text(stub.slug)) if stub else ""
     if stub is None or not native_id:
         return _NO_EVENT
-    records.append(_event_record(native_id, stub, stub.tags, origin))
+    records.append(_event_record(native_id, stub, stub.tags, place))
     return _Event(
         native_id=native_id,
         title=convert.text(stub.title),
@@ -113,10 +144,10 @@ def _stub_event(payload: GammaObject, origin: Origin, records: list[Record]) -> 
 
 
 def _event_record(
-    native_id: str, payload: GammaObject | gamma_wire.GammaStub, tags: list[GammaTag | None] | None, origin: Origin
+    native_id: str, payload: GammaObject | gamma_wire.GammaStub, tags: list[GammaTag | None] | None, place: Place
 ) -> EventRecord:
     return EventRecord(
-        source=origin.source,
+        source=place.source,
         venue=VENUE,
         native_id=native_id,
         slug=convert.text(payload.slug),
@@ -127,20 +158,18 @@ def _event_record(
     )
 
 
-def _market(
-    payload: GammaObject, event: _Event, origin: Origin, raw: Callable[[], bytes | msgspec.Raw]
-) -> list[Record]:
+def _market(payload: GammaObject, event: _Event, place: Place, index: int | None) -> list[Record]:
     try:
         labels = _outcomes(payload)
         ids = _ids(payload)
-        market = _market_record(payload, event, origin, ids, labels)
+        market = _market_record(payload, event, place, ids, labels)
     except _Refused as refusal:
-        return [_rejected(origin, "market", str(refusal), raw())]
+        return [_rejected(place, "market", str(refusal), _bytes(place, index))]
     records: list[Record] = [market]
     if convert.flag(payload.closed):
-        resolution = _resolution(payload, origin, ids)
-        records.append(resolution or _rejected(origin, "resolution", "resolution-unclear", raw()))
-    snapshot = _snapshot(payload, origin, ids)
+        resolution = _resolution(payload, place, ids)
+        records.append(resolution or _rejected(place, "resolution", "resolution-unclear", _bytes(place, index)))
+    snapshot = _snapshot(payload, place, ids)
     if snapshot is not None:
         records.append(snapshot)
     return records
@@ -175,19 +204,22 @@ def _ids(payload: GammaObject) -> Ids:
 
 def market_ids(*, condition: object = None, gamma: object = None, slug: object = None, tokens: object = ()) -> Ids:
     """Return the usable ids of a market, strongest first; `tokens` holds the two outcome tokens or is ignored."""
-    found = [
-        ("condition", convert.condition(condition)),
-        ("gamma", convert.text(gamma)),
-        ("slug", convert.text(slug)),
-    ]
-    pair = [convert.token(item) for item in tokens] if isinstance(tokens, tuple | list) else []
-    if len(pair) == 2 and all(pair) and pair[0] != pair[1]:
-        found += [("token", pair[0]), ("token1", pair[1])]
-    return tuple((kind, value) for kind, value in found if value)
+    found = []
+    if condition is not None and (text := convert.condition(condition)):
+        found.append(("condition", text))
+    if text := convert.text(gamma):
+        found.append(("gamma", text))
+    if text := convert.text(slug):
+        found.append(("slug", text))
+    if isinstance(tokens, tuple | list) and len(tokens) == 2:
+        first, second = convert.token(tokens[0]), convert.token(tokens[1])
+        if first and second and first != second:
+            found += [("token", first), ("token1", second)]
+    return tuple(found)
 
 
 def _market_record(
-    payload: GammaObject, event: _Event, origin: Origin, ids: Ids, labels: tuple[str, str]
+    payload: GammaObject, event: _Event, place: Place, ids: Ids, labels: tuple[str, str]
 ) -> MarketRecord:
     question = convert.text(payload.question)
     if not question:
@@ -198,7 +230,7 @@ def _market_record(
     tags = _labels(payload.tags) or event.tags
     category = convert.text(payload.category) or event.category
     return MarketRecord(
-        source=origin.source,
+        source=place.source,
         venue=VENUE,
         ids=ids,
         question=question,
@@ -229,17 +261,27 @@ def _fee(payload: GammaObject, words: tuple[str, ...], listed_at: int | None) ->
 
 def tick_e4(value: object) -> int:
     """Return the smallest price step in 1e-4 dollars; a cent when it is not stated or absurd."""
-    step = convert.scaled(value, 10_000)
-    return step if step is not None and 0 < step <= 5_000 else 100
+    return _tick_e4(value) if type(value) is float else _tick_e4.__wrapped__(value)
 
 
 def min_size_e6(value: object) -> int:
     """Return the smallest order in millionths of a share; five shares when it is not stated or absurd."""
+    return _min_size_e6(value) if type(value) is int else _min_size_e6.__wrapped__(value)
+
+
+@lru_cache(maxsize=64)  # a venue has few steps and sizes
+def _tick_e4(value: object) -> int:
+    step = convert.scaled(value, 10_000)
+    return step if step is not None and 0 < step <= 5_000 else 100
+
+
+@lru_cache(maxsize=64)
+def _min_size_e6(value: object) -> int:
     size = convert.scaled(value, 1_000_000)
     return size if size is not None and 0 < size <= 10**12 else 5_000_000
 
 
-def _resolution(payload: GammaObject, origin: Origin, ids: Ids) -> ResolutionRecord | None:
+def _resolution(payload: GammaObject, place: Place, ids: Ids) -> ResolutionRecord | None:
     payout = outcome.payout_of_prices(convert.strings(payload.outcome_prices))
     if payout is None:
         return None
@@ -251,7 +293,7 @@ def _resolution(payload: GammaObject, origin: Origin, ids: Ids) -> ResolutionRec
     decided_at = convert.instant(payload.closed_time) or convert.instant(payload.uma_end_date)
     final = state is ResolutionState.FINAL
     return ResolutionRecord(
-        source=origin.source,
+        source=place.source,
         ids=ids,
         payout=payout,
         state=state,
@@ -261,14 +303,14 @@ def _resolution(payload: GammaObject, origin: Origin, ids: Ids) -> ResolutionRec
     )
 
 
-def _snapshot(payload: GammaObject, origin: Origin, ids: Ids) -> SnapshotRecord | None:
+def _snapshot(payload: GammaObject, place: Place, ids: Ids) -> SnapshotRecord | None:
     seen_at = convert.instant(payload.updated_at)
     if seen_at is None:
         return None  # numbers without an instant say nothing about any instant
     volume = payload.volume_num if payload.volume is None else payload.volume
     liquidity = payload.liquidity_num if payload.liquidity is None else payload.liquidity
     return SnapshotRecord(
-        source=origin.source,
+        source=place.source,
         ids=ids,
         event_time=seen_at,
         known_at=seen_at,
@@ -292,12 +334,16 @@ def _labels(tags: list[GammaTag | None] | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in names if name))
 
 
+def _bytes(place: Place, index: int | None) -> bytes | msgspec.Raw:
+    return place.raw() if index is None else _child(place.raw(), index)
+
+
 def _child(raw: bytes | msgspec.Raw, index: int) -> bytes | msgspec.Raw:
     """Return the bytes of one nested market; the whole event when they cannot be told apart."""
     page = gamma_wire.children(raw)
     return page[index] if page is not None and index < len(page) else raw
 
 
-def _rejected(origin: Origin, kind: str, reason: str, raw: bytes | msgspec.Raw) -> Rejected:
+def _rejected(place: "Place | Origin", kind: str, reason: str, raw: bytes | msgspec.Raw) -> Rejected:
     shown = bytes(raw).decode("utf-8", "replace")
-    return Rejected(source=origin.source, kind=kind, reason=reason, raw=shown, where=origin.where)
+    return Rejected(source=place.source, kind=kind, reason=reason, raw=shown, where=place.where)

@@ -88,7 +88,9 @@ def _price(word: _Words, *, whole: bool) -> "npt.NDArray[np.int32] | None":
     if int(np.bitwise_or.reduce(decimals + _SIX)) & _HIGH:
         return None
     pairs = ((decimals * np.uint64(10 << 8 | 1)) >> np.uint64(8)) & np.uint64(0x0000_00FF_00FF_00FF)
-    price = (((pairs * np.uint64(100 << 16 | 1)) >> np.uint64(16)) & np.uint64(0xFFFF)).astype(np.int32)
+    price: npt.NDArray[np.int32] = (((pairs * np.uint64(100 << 16 | 1)) >> np.uint64(16)) & np.uint64(0xFFFF)).astype(
+        np.int32
+    )
     if whole:
         price += ((word[2] >> np.uint64(48)) & np.uint64(1)).astype(np.int32) * 10_000
         if price.max() > 10_000:

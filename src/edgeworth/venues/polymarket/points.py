@@ -14,22 +14,15 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 import numpy.typing as npt
-from numpy.lib.stride_tricks import sliding_window_view
 
 from edgeworth.core.records import Ids, PriceBlock, Record, Rejected
-from edgeworth.core.units import SECOND
 from edgeworth.venues import convert
 from edgeworth.venues.convert import EARLIEST, LATEST
+from edgeworth.venues.polymarket.point_blocks import decode_block
 
 TIME_KEYS: Final = ("t", "timestamp", "time", "ts", "date", "datetime")
 PRICE_KEYS: Final = ("p", "price", "value", "yes_price", "close")
 SAMPLE: Final = 100  # raw points kept per market and reason
-
-_SPELLING = b'{"t":1700000000,"p":0.123456'
-_ROW: Final = len(_SPELLING)
-_LEAD: Final = _SPELLING.index(b"0.123456")
-_FIXED: Final = tuple((at, _SPELLING[at]) for at in (*range(5), *range(15, _LEAD)))
-_ZERO, _TEN = np.uint8(48), np.uint8(10)
 
 
 class _Point(msgspec.Struct, gc=False):
@@ -155,50 +148,10 @@ def _round_e4(p: "npt.NDArray[np.float64]") -> "npt.NDArray[np.int32]":
 
 
 def _canonical(data: bytes) -> Points | None:
-    """Read points all spelt `{"t":<10 digits>,"p":<0, 1 or a digit with up to 6 decimals>}`; None otherwise.
-
-    Works on columns of bytes: row i of the text is column i of a (28, N) array of digit values, so every step is one
-    operation on small integers of all points at once.
-    """
+    """Read points that are all in canonical spelling, but for spaces; None otherwise (see `point_blocks`)."""
     if b" " in data[:24] or b"\n" in data[:24]:
         data = data.translate(None, b" \n\r\t")
     if not data.startswith(b'[{"t":') or not data.endswith(b"}]"):
         return None
-    buffer = np.frombuffer(data + b"\0" * _ROW, np.uint8)
-    start = np.flatnonzero(buffer == ord("{"))
-    stop = np.append(start[1:] - 2, len(data) - 2)  # where each point's brace must close
-    if not (buffer[stop] == ord("}")).all() or not (buffer[stop[:-1] + 1] == ord(",")).all():
-        return None
-    length = stop - start - _LEAD
-    if length.min() < 1 or length.max() > 8 or start[0] != 1:
-        return None
-    byte = np.ascontiguousarray(sliding_window_view(buffer, _ROW)[start].T)
-    if any((byte[at] != value).any() for at, value in _FIXED):
-        return None
-    return _from_digits(byte, length)
-
-
-def _from_digits(byte: "npt.NDArray[np.uint8]", length: "npt.NDArray[np.int64]") -> Points | None:
-    dotted = (byte[_LEAD + 1] == ord(".")) & (length >= 3)
-    if not (dotted | (length == 1)).all():
-        return None
-    byte -= _ZERO
-    decimals = byte[_LEAD + 2 :]
-    for column in range(6):
-        decimals[column][length <= column + 2] = 0
-    whole = byte[_LEAD]
-    if byte[5:15].max() > 9 or decimals.max() > 9 or whole.max() > 1:
-        return None
-    pairs = [byte[at] * _TEN + byte[at + 1] for at in (5, 7, 9, 11, 13)]
-    seconds = np.zeros(len(length), dtype=np.int64)
-    for pair in pairs:
-        seconds = seconds * 100 + pair
-    price = (decimals[0] * _TEN + decimals[1]).astype(np.int32) * 100 + (decimals[2] * _TEN + decimals[3])
-    price += whole.astype(np.int32) * 10_000
-    rest = decimals[4] * _TEN + decimals[5]
-    above = (price > 10_000) | ((price == 10_000) & (rest > 0))
-    micros = seconds * SECOND
-    if above.any() or micros.min() < EARLIEST or micros.max() > LATEST:
-        return None
-    price += (rest > 50) | ((rest == 50) & (price & 1 == 1))
-    return Points(micros, price.astype(np.int32, copy=False))
+    columns = decode_block([data[1:-1]])
+    return None if columns is None else Points(columns[0], columns[1])

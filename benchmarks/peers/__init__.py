@@ -1,0 +1,1 @@
+"""Peers of the benchmarks that need code of their own."""
