@@ -1,7 +1,7 @@
 """Engine replay (W2): 17,324 markets, 12 million points, one shared bankroll; prints JSON lines.
 
 Peers in the same run: a compiled loop that touches every event and gathers one byte of state (the machine's limit), and
-the same rules in plain CPython on a subset (a fresh process with compilation switched off). `--small` for a quick look.
+the walk's own source without compilation on a subset (no fair peer: it is written for the compiler).
 """
 
 import argparse
@@ -137,7 +137,7 @@ def measure(markets: int, points: int, plain: bool) -> None:
         result = run(tape, terms, opinions, limits_of)
         wall = time.perf_counter() - start
         say(
-            peer="CPython loop of the same rules",
+            peer="the walk's own source, not compiled (a tuned CPython loop: bench_backtest)",
             events=events,
             wall_s=wall,
             per_s=events / wall,
