@@ -1,6 +1,5 @@
 """The evidence and the graveyard on the command line."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -73,7 +72,7 @@ def test_the_graveyard_lists_what_the_demo_tried(edgeworth: Run, world: Path, tm
     assert "| weather-fade-longshots | 1 | 0 | 1 |" in file.read_text()
     shown = edgeworth("report", "graveyard")
     assert "7 trials of 7 strategies" in shown.out
-    assert json.dumps(rows[0]["run_ids"][0]).strip('"') in shown.out
+    assert all(row["strategy"] in shown.out for row in rows)
 
 
 def test_an_empty_home_has_an_empty_graveyard(edgeworth: Run, home: Path) -> None:
