@@ -12,7 +12,7 @@ import signal
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
@@ -28,6 +28,7 @@ from edgeworth.core.progress import Progress, Silent
 from edgeworth.core.random import stream
 from edgeworth.research.study_facts import HINDSIGHT, flips, longshot_lenses, sampled
 from edgeworth.research.types import BacktestResult, RunResult, VerdictClass
+from edgeworth.research.verdict import with_sentence
 from edgeworth.sandbox.world import World
 from edgeworth.strategies.base import Strategy
 
@@ -108,8 +109,8 @@ def examine(task: Task) -> Row:
         edges = _true_edges(world, result)
     row = {
         "seed": task.seed,
-        "rules": [_numbers(item, edges.get(item.strategy)) for item in result.results],
-        "reverses": [_numbers(item, None) for item in result.reverses],
+        "rules": [_numbers(item, edges.get(item.strategy), settings) for item in result.results],
+        "reverses": [_numbers(item, None, settings) for item in result.reverses],
     }
     return row | {"lenses": _lenses(data)} if task.plan.name == "null" else row
 
@@ -128,8 +129,13 @@ def _name(rule: Any) -> str:
     return str(rule.name)
 
 
-def _numbers(item: RunResult, edge: float | None) -> Row:
-    verdict = item.verdict.to_dict()
+def _numbers(item: RunResult, edge: float | None, settings: Settings) -> Row:
+    judged = item.verdict
+    if settings.costs.multiplier == 0.0:
+        # free fills are refused by the lint; here they are the point: the statistics stand alone
+        lint = tuple(line for line in judged.lint if line.code != "bias-unfillable")
+        judged = with_sentence(replace(judged, lint=lint), settings.proof)
+    verdict = judged.to_dict()
     kept = {name: verdict[name] for name in _KEPT}
     return {"strategy": item.strategy, "outcome": verdict["outcome"], "true_edge": edge, **kept}
 
