@@ -5,7 +5,6 @@ Only prices are kept; outcomes are merged anew in every run, because they may ha
 
 import contextlib
 import os
-import shutil
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +13,7 @@ import numpy as np
 from edgeworth.core.panel import Outcomes, Panel
 from edgeworth.core.paths import Home
 from edgeworth.engine.types import Tape, order_points
+from edgeworth.store.cache_folder import keep_latest, replace_folder
 
 VERSION: Final = 1
 KEPT: Final = 4
@@ -31,7 +31,7 @@ def open_tape(home: Home, panel: Panel, outcomes: Outcomes) -> Tape:
         tape = order_points(panel)
         with contextlib.suppress(OSError):
             _save(folder, tape)
-            _trim(home)
+            keep_latest(home.cache, "tape", KEPT)
     return tape.with_outcomes(outcomes)
 
 
@@ -47,20 +47,8 @@ def _load(folder: Path, panel: Panel) -> Tape | None:
 
 
 def _save(folder: Path, tape: Tape) -> None:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = folder.with_name(f"{folder.name}.{os.getpid()}.tmp")
-    temporary.mkdir()
-    try:
+    def fill(place: Path) -> None:
         for name in _ARRAYS:
-            np.save(temporary / f"{name}.npy", getattr(tape, name))
-        if folder.exists():
-            shutil.rmtree(folder)
-        temporary.replace(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+            np.save(place / f"{name}.npy", getattr(tape, name))
 
-
-def _trim(home: Home) -> None:
-    kept = sorted(home.cache.glob("tape-*"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
-    for folder in kept[KEPT:]:
-        shutil.rmtree(folder, ignore_errors=True)
+    replace_folder(folder, fill)

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from edgeworth.core.panel import Outcomes, Panel
 from edgeworth.core.paths import Home
+from edgeworth.store.cache_folder import keep_latest, replace_folder
 
 if TYPE_CHECKING:
     import polars as pl
@@ -43,36 +43,24 @@ def save(home: Home, key: str, panel: Panel, outcomes: Outcomes) -> None:
     """Keep a panel and drop the least recently used beyond `KEPT`; a home that cannot be written is no obstacle."""
     with contextlib.suppress(OSError):
         _save(home, key, panel, outcomes)
-        _trim(home)
+        keep_latest(home.cache, "panel", KEPT)
 
 
 def _save(home: Home, key: str, panel: Panel, outcomes: Outcomes) -> None:
-    home.cache.mkdir(parents=True, exist_ok=True)
-    folder = home.cache / f"panel-{key}"
-    temporary = home.cache / f"panel-{key}.{os.getpid()}.tmp"
-    temporary.mkdir()
-    try:
-        arrays = {name: getattr(panel, name) for name in _PANEL}
-        ends = {name: getattr(outcomes, name) for name in _OUTCOMES}
+    arrays = {name: getattr(panel, name) for name in _PANEL}
+    ends = {name: getattr(outcomes, name) for name in _OUTCOMES}
+
+    def fill(place: Path) -> None:
         for name, array in arrays.items():
-            np.save(temporary / f"{name}.npy", array)
+            np.save(place / f"{name}.npy", array)
         for name, array in ends.items():
-            np.save(temporary / f"outcome_{name}.npy", array)
-        panel.markets.write_ipc(temporary / "markets.arrow", compression="uncompressed")
+            np.save(place / f"outcome_{name}.npy", array)
+        panel.markets.write_ipc(place / "markets.arrow", compression="uncompressed")
         about = {"version": VERSION, "source": panel.source, "fingerprint": panel.fingerprint}
         about |= {"shapes": _shapes(arrays, ends)}
-        (temporary / "panel.json").write_text(json.dumps(about), "utf-8")
-        if folder.exists():
-            shutil.rmtree(folder)
-        temporary.replace(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        (place / "panel.json").write_text(json.dumps(about), "utf-8")
 
-
-def _trim(home: Home) -> None:
-    kept = sorted(home.cache.glob("panel-*"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
-    for folder in kept[KEPT:]:
-        shutil.rmtree(folder, ignore_errors=True)
+    replace_folder(home.cache / f"panel-{key}", fill)
 
 
 def _mapped(path: Path) -> Any:
