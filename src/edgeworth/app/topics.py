@@ -3,7 +3,7 @@
 import difflib
 
 from edgeworth.core.error_codes import CODES
-from edgeworth.core.errors import EdgeworthError, UsageError
+from edgeworth.core.errors import UsageError
 
 EXIT_CODES = {
     0: "ok",
@@ -75,14 +75,3 @@ def _exit_line(code: str) -> str:
 def listing() -> list[str]:
     """Return every name `explain` knows."""
     return [*TOPICS, *CODES]
-
-
-def exit_codes_of_errors() -> dict[str, int]:
-    """Return the exit code of each error class, for the documents."""
-    result: dict[str, int] = {}
-    pending: list[type[EdgeworthError]] = [EdgeworthError]
-    while pending:
-        cls = pending.pop()
-        result[cls.__name__] = cls.exit_code
-        pending.extend(cls.__subclasses__())
-    return result

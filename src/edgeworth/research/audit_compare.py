@@ -4,7 +4,7 @@ Rules are evaluated plainly: every feature at every row, every call over it. The
 so that many copies fit into the time of one.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -381,8 +381,3 @@ def _unequal(left: npt.NDArray[Any], right: npt.NDArray[Any]) -> npt.NDArray[np.
 
 def _value(value: object) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def as_lines(tallies: Mapping[str, Tally]) -> list[str]:
-    """Return every difference, for tests and logs."""
-    return [f"{name}: {tally.difference}" for name, tally in tallies.items() if tally.difference]

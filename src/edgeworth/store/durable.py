@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from edgeworth.core.errors import AccessError, EdgeworthError
 from edgeworth.store.engines import storage_error
 
 TEMPORARY = ".tmp"
@@ -80,13 +79,3 @@ def _lock(descriptor: int) -> None:
         import fcntl
 
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-
-
-def write_output(path: Path, data: bytes) -> None:
-    """Like `write_whole` for a file the user asked for: the error names the output."""
-    try:
-        write_whole(path, data)
-    except EdgeworthError as error:
-        if error.code == "disk-full":
-            raise
-        raise AccessError("output-unwritable", error.message, path=str(path)) from error

@@ -36,12 +36,6 @@ class Meter:
         self.reach(self.size)
 
 
-def is_gzip(path: Path) -> bool:
-    """Tell whether a file is compressed with gzip, by its first bytes."""
-    with path.open("rb") as file:
-        return file.read(2) == _GZIP
-
-
 def head(path: Path) -> bytes:
     """Return the first bytes of a file, decompressed; what a damaged file still yields."""
     found = b""
