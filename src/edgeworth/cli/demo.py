@@ -37,7 +37,6 @@ def command(ctx: click.Context, scenario: str, seed: int | None, about: bool) ->
     quiet = bool(option(ctx, "quiet")) or wants_json(ctx)
     out = console(ctx)
     if not quiet:
-        click.echo("", err=True, nl=False)
         out.print(
             f"edgeworth {__version__}   [bold blue]SANDBOX[/bold blue]   scenario {scenario}, seed {number}: "
             "a simulated world, no third-party data, nothing leaves this computer"

@@ -81,11 +81,13 @@ def print_table(ctx: click.Context, results: Iterable["RunResult"], reverses: It
 
 
 def print_variants(ctx: click.Context, variants: Iterable["RunResult"], limit: int = 10) -> None:
-    """Print the best variants of a sweep by return, and say how many were tried."""
+    """Print the best variants of a sweep, and say how many were tried."""
     from rich.table import Table
 
+    from edgeworth.research.backtest import QUICK_BOOTSTRAPS
+
     rows = sorted(variants, key=_merit, reverse=True)
-    title = f"{len(rows)} variants tried, best Sharpe per event first; intervals from 200 resamples"
+    title = f"{len(rows)} variants tried, best Sharpe per event first; intervals from {QUICK_BOOTSTRAPS} resamples"
     table = Table(box=None, header_style="bold", pad_edge=False, title=title, title_justify="left")
     table.add_column("parameters")
     for name in ("trades", "events", "ROI %", "95 % interval"):

@@ -185,7 +185,7 @@ HINDSIGHT_NAMES = frozenset(
 def is_hindsight(name: str) -> bool:
     """Tell whether a column name is hindsight, by any schema's era or by well-known name."""
     lowered = name.lower()
-    declared = any(schema.era(lowered) is Era.HINDSIGHT for schema in SCHEMAS.values() if schema.name == "resolutions")
+    declared = any(schema.era(lowered) is Era.HINDSIGHT for schema in SCHEMAS.values())
     return (declared and lowered not in {"market_no", "state", "source"}) or lowered in HINDSIGHT_NAMES
 
 

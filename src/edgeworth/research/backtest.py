@@ -43,7 +43,7 @@ from edgeworth.strategies.registry import variants
 if TYPE_CHECKING:
     import polars as pl
 
-_QUICK: Final = 200  # bootstrap repetitions where only a comparison is shown: variants and reverse controls
+QUICK_BOOTSTRAPS: Final = 200  # bootstrap repetitions where only a comparison is shown: variants and reverse controls
 _BLOCKS: Final = 10
 _RECENT: Final = 100  # runs of the ledger that may share the second of this one
 
@@ -384,7 +384,7 @@ def _rule(
 
 
 def _quick(proof: ProofSettings) -> ProofSettings:
-    return proof.model_copy(update={"bootstraps": min(proof.bootstraps, _QUICK)})
+    return proof.model_copy(update={"bootstraps": min(proof.bootstraps, QUICK_BOOTSTRAPS)})
 
 
 def _sweep(state: _State, judged: list[tuple[Strategy, Judged]], counted: dict[str, Trials], home: Home) -> None:
