@@ -164,7 +164,7 @@ def reliability(rows: list[Row], what: str = "price of the side bought") -> str:
         count.bar([row["mean_price"] for row in rows], [row["n"] for row in rows], width=0.06, color=_FAINT)
         count.set(xlabel=what, ylabel="n")
 
-    return _draw((3.7, 3.3), paint, "reliability diagram")
+    return _draw((3.7, 3.3), paint, "reliability diagram", (0.68, 0.42))
 
 
 def edge_buckets(rows: list[Row]) -> str:
@@ -210,7 +210,7 @@ def groups(tables: dict[str, list[Row]], names: Sequence[str]) -> str:
         axes.set_xlabel("return on cost, %")
         axes.set_title("Return by group (trades)", loc="left")
 
-    return _draw((3.7, 0.9 + 0.19 * len(rows)), paint, "return by group", (1.65, 0.42))
+    return _draw((3.7, 0.9 + 0.19 * len(rows)), paint, "return by group", (1.9, 0.42))
 
 
 def costs(lines: list[Row]) -> str:
@@ -271,7 +271,7 @@ def lenses(rows: list[Row]) -> str:
         axes.set_xlabel("YES came more often than its price said, points")
         axes.set_title("Bias under every lens, with intervals by event", loc="left")
 
-    return _draw((5.6, 0.9 + 0.19 * len(rows)), paint, "bias under several lenses", (2.2, 0.42))
+    return _draw((5.6, 0.9 + 0.19 * len(rows)), paint, "bias under several lenses", (2.55, 0.42))
 
 
 def intervals(rows: list[Row], title: str, what: str, mark: float, width: float = 6.6) -> str:
