@@ -1,7 +1,8 @@
 """An event loop whose time is virtual: it jumps to the next timer instead of waiting for it.
 
-The whole of asyncio works in it (timeouts, queues, locks), thirty simulated days pass in the time the work itself takes,
-and the order of events depends on nothing but the program. Work outside the loop must be marked by `clock.busy()`.
+The whole of asyncio works in it (timeouts, queues, locks), thirty simulated days pass in the time the work itself
+takes, and the order of events depends on nothing but the program. Work outside the loop must be marked by
+`clock.busy()`.
 """
 
 import asyncio
