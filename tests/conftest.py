@@ -1,6 +1,7 @@
 """Shared fixtures: a private home per test, the recorded folder, Hypothesis profiles."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,3 +27,23 @@ def recorded() -> Path:
     if not value or not Path(value).is_dir():
         pytest.skip("EDGEWORTH_RECORDED does not name a folder of recorded data")
     return Path(value)
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a PostgreSQL server: the one EDGEWORTH_TEST_PG names, else one started here, else skip."""
+    from tests.support import postgres
+
+    named = os.environ.get("EDGEWORTH_TEST_PG")
+    if named:
+        yield postgres.own_database(named, os.environ.get("PYTEST_XDIST_WORKER", "main"))
+        return
+    folder = tmp_path_factory.mktemp("postgres")
+    try:
+        server = postgres.start(folder)
+    except postgres.Absent as reason:
+        pytest.skip(f"no PostgreSQL server: {reason}")
+    try:
+        yield server.url
+    finally:
+        postgres.stop(folder)

@@ -1,7 +1,6 @@
 """What every market store must do, whatever database it lies in; a factory makes an empty one."""
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -21,9 +20,7 @@ def open_store(request, home) -> Open:
     """A function that opens the same, at first empty, store every time."""
     if request.param == "sqlite":
         return lambda: MarketStore.open(Home(home))
-    url = os.environ.get("EDGEWORTH_TEST_PG")
-    if not url:
-        pytest.skip("EDGEWORTH_TEST_PG does not name a PostgreSQL database")
+    url = request.getfixturevalue("postgres_url")
     asyncio.run(_empty(url))
     return lambda: MarketStore.open(Home(home), url=url)
 
