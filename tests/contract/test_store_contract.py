@@ -21,11 +21,12 @@ def open_store(request, home) -> Open:
     if request.param == "sqlite":
         return lambda: MarketStore.open(Home(home))
     url = request.getfixturevalue("postgres_url")
-    asyncio.run(_empty(url))
+    asyncio.run(empty_server(url))
     return lambda: MarketStore.open(Home(home), url=url)
 
 
-async def _empty(url: str) -> None:
+async def empty_server(url: str) -> None:
+    """Drop everything in a database."""
     from sqlalchemy import text
     from sqlalchemy.ext.asyncio import create_async_engine
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from edgeworth.core.config import Config
+from edgeworth.core.errors import EdgeworthError
 from edgeworth.core.paths import Home
 
 Status = Literal["ok", "warn", "fail"]
@@ -90,6 +91,8 @@ def _settings(config: Config) -> Check:
 
 def _database(config: Config) -> Check:
     path = config.home.market_db
+    if config.home.market_url:
+        return _server(config)
     if not path.exists():
         return Check("database", "ok", "none yet", "edgeworth demo, or edgeworth data import PATH")
     try:
@@ -104,6 +107,19 @@ def _database(config: Config) -> Check:
     if verdict != "ok":
         return Check("database", "fail", f"{path.name}: {verdict}", "restore a backup, or import again")
     return Check("database", "ok", f"{markets:,} markets in {path.name}")
+
+
+def _server(config: Config) -> Check:
+    from edgeworth.store.frames import read_tables
+
+    place = config.home.market_url.split("@")[-1]
+    try:
+        markets = read_tables(config.home, {"markets": ("market_no",)})["markets"].height
+    except EdgeworthError as error:
+        if error.code == "store-empty":
+            return Check("database", "ok", f"{place}: empty", "edgeworth data import PATH")
+        return Check("database", "fail", error.message, error.hint)
+    return Check("database", "ok", f"{markets:,} markets at {place}")
 
 
 def _lake(config: Config) -> Check:

@@ -17,12 +17,12 @@ def demo_home(home: Home) -> Home:
 def reading_home(config: Config) -> Config:
     """Return the configuration with the demo's home where the user's own holds no data and the demo's does."""
     demo = demo_home(config.home)
-    if config.home.market_db.exists() or not demo.market_db.exists():
+    if config.home.has_market_db or not demo.market_db.exists():
         return config
     return dataclasses.replace(config, home=demo)
 
 
 def need_data(home: Home) -> None:
     """Raise DataError `store-empty` when nothing has been imported yet."""
-    if not home.market_db.is_file():
+    if not home.has_market_db:
         raise DataError("store-empty", f"there is no data in {home.root}")

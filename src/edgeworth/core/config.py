@@ -70,6 +70,16 @@ class ProofSettings(_Section):
     holdout: float = Field(0.2, ge=0, lt=0.9, description="Last share of time kept locked.")
 
 
+class StoreSettings(_Section):
+    """Where the market database lies: a file of the home, or a PostgreSQL server."""
+
+    market_url: str = Field(
+        "",
+        pattern=r"^(postgresql(\+asyncpg)?://.+)?$",
+        description="postgresql+asyncpg://user@host/database for the market database; empty = market.db in the home.",
+    )
+
+
 class RunSettings(_Section):
     """How work is done."""
 
@@ -86,6 +96,7 @@ class Settings(_Section):
     risk: RiskSettings = RiskSettings()
     proof: ProofSettings = ProofSettings()
     run: RunSettings = RunSettings()
+    store: StoreSettings = StoreSettings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,15 +134,23 @@ def load(
     """
     variables = dict(os.environ if environ is None else environ)
     root = home or default_home(variables)
-    place = Home(root)
-    chosen = _find_file(file, folder or Path.cwd(), place, variables)
+    chosen = _find_file(file, folder or Path.cwd(), Home(root), variables)
     values: dict[str, Any] = {}
     origins = dict.fromkeys(dotted_keys(), "default")
     if chosen:
         _merge(values, origins, _flatten(_read_toml(chosen)), str(chosen))
     _merge(values, origins, _from_environment(variables), "environment")
     _merge(values, origins, dict(overrides or {}), "flag")
-    return Config(_validate(values), place, origins, chosen)
+    settings = _validate(values)
+    _refuse_password(settings.store.market_url, origins["store.market_url"])
+    return Config(settings, Home(root, settings.store.market_url), origins, chosen)
+
+
+def _refuse_password(url: str, origin: str) -> None:
+    """A URL in a file or a flag must not carry a password; the environment and the server's own files may."""
+    if origin != "environment" and re.match(r"^[^/]+//[^/@]*:[^/@]*@", url):
+        hint = "leave it out and set PGPASSWORD, a pgpass file, or EDGEWORTH_STORE__MARKET_URL"
+        raise ConfigError("config-secret", f"'store.market_url' holds a password ({origin})", hint)
 
 
 def _find_file(file: Path | None, folder: Path, home: Home, variables: Mapping[str, str]) -> Path | None:

@@ -32,6 +32,7 @@ CODES: dict[str, CodeDoc] = {
     "unknown-scenario": CodeDoc("No simulated world has this name.", "edgeworth demo --about"),
     "unknown-topic": CodeDoc("There is no explanation under this name.", "edgeworth doctor explain"),
     "unknown-source": CodeDoc("No data source has this name.", "edgeworth data ls --sources"),
+    "extra-missing": CodeDoc("An optional part is not installed.", "pip install 'edgeworth[NAME]'"),
     "file-exists": CodeDoc("The file exists already and is not overwritten.", "choose another name, or pass --force"),
     # config and access
     "config-unknown-key": CodeDoc("The configuration holds a key that does not exist.", "edgeworth doctor config"),
@@ -54,6 +55,9 @@ CODES: dict[str, CodeDoc] = {
     ),
     "mapping-bad-column": CodeDoc("The mapping names a column the file does not have.", "compare with the header"),
     "mapping-bad-unit": CodeDoc("The mapping names a unit that does not exist.", "see the list of units in the docs"),
+    "store-unreachable": CodeDoc(
+        "The database server does not answer.", "check that it runs and that store.market_url names it"
+    ),
     "store-corrupt": CodeDoc("A stored file differs from its checksum.", "edgeworth data verify, then import again"),
     "manifest-corrupt": CodeDoc(
         "The list of stored files does not match its own checksum.", "restore manifest.json, or import again"

@@ -20,14 +20,20 @@ def default_home(environ: "os._Environ[str] | dict[str, str] | None" = None) -> 
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """Name the files of one home folder."""
+    """Name the files of one home folder; `market_url`, if given, is a server that holds the market database instead."""
 
     root: Path
+    market_url: str = ""
 
     @property
     def market_db(self) -> Path:
-        """What the world said."""
+        """What the world said, when no server holds it."""
         return self.root / "market.db"
+
+    @property
+    def has_market_db(self) -> bool:
+        """Whether there is a market database to read, as far as the file system can tell."""
+        return bool(self.market_url) or self.market_db.is_file()
 
     @property
     def ledger_db(self) -> Path:

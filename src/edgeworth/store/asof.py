@@ -90,6 +90,8 @@ def requested_markets(home: Home, source: str | None = None) -> int:
     if name is None:
         found = price_sources(home)
         name = found[0].name if found else ""
+    if home.market_url:
+        return _requested_on_server(home, name)
     connection = read_sqlite(home.market_db)
     try:
         row = connection.execute(
@@ -176,6 +178,8 @@ def facts_digest(home: Home) -> str:
     """Return the market database's digest of facts with the standard library alone; raises DataError store-empty."""
     import sqlite3
 
+    if home.market_url:
+        return _digest_on_server(home)
     connection = read_sqlite(home.market_db)
     try:
         row = connection.execute("SELECT value FROM meta WHERE key = 'facts'").fetchone()
@@ -187,6 +191,26 @@ def facts_digest(home: Home) -> str:
 
 
 # inside
+
+
+def _requested_on_server(home: Home, source: str) -> int:
+    import polars as pl
+
+    from edgeworth.store.frames import read_tables
+
+    rows = read_tables(home, {"coverage": ("source", "dataset", "market_no")})["coverage"]
+    return rows.filter(pl.col("source") == source, pl.col("dataset") == "prices")["market_no"].n_unique()
+
+
+def _digest_on_server(home: Home) -> str:
+    from edgeworth.store.frames import run_sync
+    from edgeworth.store.market_db import MarketStore
+
+    async def work() -> str:
+        async with await MarketStore.open(home, read_only=True) as store:
+            return await store.fact_digest()
+
+    return run_sync(work())
 
 
 def _cache_key(home: Home, arguments: list[Any]) -> str:

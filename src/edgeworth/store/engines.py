@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from edgeworth.core.errors import AccessError, DataError, EdgeworthError
+from edgeworth.core.errors import AccessError, DataError, EdgeworthError, UsageError
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
 BUSY_SECONDS = 5.0
+POOL_SIZE = 5
 
 
 def prepare_home(root: Path) -> None:
@@ -43,6 +45,31 @@ def storage_error(error: OSError, path: Path) -> EdgeworthError:
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return AccessError("disk-full", f"no space left while writing {path}", path=str(path))
     return AccessError("home-unwritable", f"{path}: {error.strerror or error}", path=str(path))
+
+
+def sqlite_engine(path: Path, *, read_only: bool) -> "AsyncEngine":
+    """Return an engine over a file."""
+    from sqlalchemy.ext.asyncio import create_async_engine
+
+    engine = create_async_engine(f"sqlite+aiosqlite:///{sqlite_name(path, read_only=read_only)}")
+    listen(engine.sync_engine, read_only=read_only)
+    return engine
+
+
+def server_engine(url: str) -> "AsyncEngine":
+    """Return an engine over a PostgreSQL server, with a pool that notices dead connections.
+
+    Raises UsageError extra-missing without the driver.
+    """
+    from importlib.util import find_spec
+
+    from sqlalchemy import make_url
+    from sqlalchemy.ext.asyncio import create_async_engine
+
+    if find_spec("asyncpg") is None:
+        raise UsageError("extra-missing", "PostgreSQL needs asyncpg", "pip install 'edgeworth[postgres]'")
+    plain = make_url(url).set(drivername="postgresql+asyncpg")
+    return create_async_engine(plain, pool_size=POOL_SIZE, pool_pre_ping=True, connect_args={"timeout": 10})
 
 
 def listen(engine: "Engine", *, read_only: bool) -> None:
@@ -82,6 +109,8 @@ def translated(place: str) -> Iterator[None]:
         raise database_error(error.orig or error, place) from error
     except sqlite3.Error as error:
         raise database_error(error, place) from error
+    except (ConnectionError, TimeoutError) as error:  # asyncpg lets them pass as they are
+        raise DataError("store-unreachable", f"no answer from the database server at {place}: {error}") from error
 
 
 def database_error(error: BaseException, place: str) -> BaseException:

@@ -52,7 +52,7 @@ def read_tables(home: Home, wanted: dict[str, tuple[str, ...]]) -> "dict[str, pl
         async with await MarketStore.open(home, read_only=True) as store:
             return await store.run(read)
 
-    if not home.market_db.is_file():
+    if not home.has_market_db:
         raise DataError("store-empty", f"there is no data in {home.root}")
     return run_sync(work())
 

@@ -13,7 +13,7 @@ from edgeworth.core.clock import Clock, SystemClock
 from edgeworth.core.paths import Home
 from edgeworth.core.records import Ids, Record
 from edgeworth.store.counts import Counts, WriteCounts
-from edgeworth.store.engines import listen, prepare_file, sqlite_name, translated
+from edgeworth.store.engines import prepare_file, server_engine, sqlite_engine, translated
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Table
@@ -79,24 +79,23 @@ class MarketStore:
         """Open, creating the home and migrating the schema where needed (`async with` also works: it closes).
 
         `hook` is told the named steps of a write (for kill tests). Raises AccessError home-unwritable | disk-full,
-        DataError store-locked | store-newer | store-corrupt | store-empty (read_only without a database).
+        DataError store-locked | store-newer | store-corrupt | store-unreachable | store-empty (read_only without a
+        database). `url` is that of a server; without it the home says where the database lies.
         """
-        from sqlalchemy.ext.asyncio import create_async_engine
-
         from edgeworth.core.errors import DataError
 
-        if url is None:
+        server = url or home.market_url
+        if not server:
             if read_only and not home.market_db.is_file():
                 raise DataError("store-empty", f"there is no database at {home.market_db}")
             if not read_only:
                 prepare_file(home.market_db, 0o644)
-        place = str(home.market_db) if url is None else url.split("@")[-1]
-        engine = create_async_engine(url or f"sqlite+aiosqlite:///{sqlite_name(home.market_db, read_only=read_only)}")
-        listen(engine.sync_engine, read_only=read_only)
+        place = server.split("@")[-1] if server else str(home.market_db)
+        engine = server_engine(server) if server else sqlite_engine(home.market_db, read_only=read_only)
         store = cls(engine, place, clock or SystemClock(), hook)
         try:
             if read_only:
-                await store.run(_refuse_newer)
+                await store.run(_check_readable)
             else:
                 await store._migrate()
         except BaseException:
@@ -380,7 +379,10 @@ def _coverage(row: CoverageRow) -> "Row":
     }
 
 
-def _refuse_newer(connection: "Connection") -> None:
-    from edgeworth.store.migrate import refuse_newer
+def _check_readable(connection: "Connection") -> None:
+    from edgeworth.core.errors import DataError
+    from edgeworth.store.migrate import current_revision, refuse_newer
 
+    if connection.dialect.name != "sqlite" and current_revision(connection) is None:
+        raise DataError("store-empty", "the database on the server holds no data yet")
     refuse_newer(connection, "market")

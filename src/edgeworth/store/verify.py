@@ -35,7 +35,7 @@ class Verification:
 
 def verify(home: Home) -> Verification:
     """Check databases and lake and sum up coverage; raises DataError store-empty when there is nothing."""
-    if not home.market_db.is_file():
+    if not home.has_market_db:
         raise DataError("store-empty", f"there is no data in {home.root}")
     problems = check_databases(home)
     problems += Lake(home.lake).verify()
@@ -48,7 +48,7 @@ def verify(home: Home) -> Verification:
 
 
 def check_databases(home: Home) -> list[Problem]:
-    """Run SQLite's own checks on both databases."""
+    """Run SQLite's own checks on the databases that lie in the home; a server checks its own pages."""
     import sqlite3
 
     problems = []
