@@ -133,9 +133,9 @@ def main(arguments: list[str]) -> int:
         stop(folder)
         return 0
     try:
-        print(start(folder).url)
+        print(start(folder).url)  # noqa: T201  (the answer to the script that asks)
     except Absent as reason:
-        print(reason, file=sys.stderr)
+        print(reason, file=sys.stderr)  # noqa: T201
         return 1
     return 0
 
