@@ -1,0 +1,209 @@
+"""Boosted trees that start from the market's log-odds: XGBoost by base margin, LightGBM by initial score."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edgeworth.core.errors import DataError
+from edgeworth.models.examples import Examples
+
+if TYPE_CHECKING:
+    import lightgbm
+    import xgboost
+
+Floats = npt.NDArray[np.float64]
+Float32s = npt.NDArray[np.float32]
+
+
+def _shares(gains: Floats) -> Floats:
+    total = gains.sum()
+    return np.asarray(gains / total if total > 0 else gains, dtype=np.float64)
+
+
+class XgbFitted:
+    """XGBoost trees whose sum is the correction."""
+
+    kind = "xgb"
+
+    def __init__(self, booster: "xgboost.Booster", columns: int) -> None:
+        self._booster, self._columns = booster, columns
+
+    def _matrix(self, x: Float32s) -> "xgboost.DMatrix":
+        import xgboost
+
+        return xgboost.DMatrix(x, base_margin=np.zeros(len(x), dtype=np.float32), nthread=1)
+
+    def correct(self, x: Float32s) -> Floats:
+        """Return corrections for rows (n, K), in log-odds."""
+        return self._booster.predict(self._matrix(x), output_margin=True).astype(np.float64)
+
+    def contributions(self, x: Float32s) -> Floats:
+        """Return SHAP values, shape (n, K + 1), the base last (Lundberg and Lee 2017, exact for trees)."""
+        return self._booster.predict(self._matrix(x), pred_contribs=True).astype(np.float64)
+
+    def importance(self) -> Floats:
+        """Return total gain per feature, summing to 1."""
+        gains = np.zeros(self._columns)
+        for name, gain in self._booster.get_score(importance_type="total_gain").items():
+            gains[int(name.removeprefix("f"))] = gain
+        return _shares(gains)
+
+    def save(self) -> Mapping[str, bytes]:
+        """Return the booster in UBJ, with the number of columns."""
+        raw = bytes(self._booster.save_raw("ubj"))
+        about = {"columns": self._columns, "sha256": hashlib.sha256(raw).hexdigest()}
+        return {"xgb.ubj": raw, "xgb.json": json.dumps(about).encode()}
+
+    @classmethod
+    def load(cls, files: Mapping[str, bytes]) -> "XgbFitted":
+        """Read what `save` wrote; raises DataError model-corrupt.
+
+        The checksum is compared first: the library ends the process on some damaged files.
+        """
+        import xgboost
+
+        booster = xgboost.Booster()
+        try:
+            about, raw = json.loads(files["xgb.json"]), files["xgb.ubj"]
+            if about["sha256"] != hashlib.sha256(raw).hexdigest():
+                raise ValueError("its checksum differs")
+            booster.load_model(bytearray(raw))
+            return cls(booster, int(about["columns"]))
+        except (xgboost.core.XGBoostError, ValueError, KeyError, TypeError) as error:
+            raise DataError("model-corrupt", f"the saved XGBoost model cannot be read: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class XgbLearner:
+    """Settings of the boosting; few, shallow, slow trees, because mispricing is faint."""
+
+    rounds: int = 150
+    rate: float = 0.03
+    depth: int = 3
+    least_weight: float = 60.0
+    ridge: float = 10.0
+    rows: float = 0.6
+    columns: float = 0.6
+    bins: int = 64
+    threads: int = 1
+    kind: str = "xgb"
+
+    def fit(self, examples: Examples, seed: int) -> XgbFitted:
+        """Fit from the market's log-odds as base margin."""
+        import xgboost
+
+        data = xgboost.QuantileDMatrix(
+            examples.x,
+            label=examples.label,
+            weight=examples.weight,
+            base_margin=examples.offset,
+            max_bin=self.bins,
+            nthread=self.threads,
+        )
+        parameters: dict[str, Any] = {
+            "objective": "binary:logistic",
+            "tree_method": "hist",
+            "base_score": 0.5,
+            "eta": self.rate,
+            "max_depth": self.depth,
+            "min_child_weight": self.least_weight * 0.25,  # in units of p(1-p), at most a quarter a row
+            "lambda": self.ridge,
+            "subsample": self.rows,
+            "colsample_bytree": self.columns,
+            "max_bin": self.bins,
+            "seed": seed,
+            "nthread": self.threads,
+            "verbosity": 0,
+        }
+        return XgbFitted(xgboost.train(parameters, data, self.rounds), len(examples.names))
+
+
+class LgbmFitted:
+    """LightGBM trees whose sum is the correction."""
+
+    kind = "lgbm"
+
+    def __init__(self, booster: "lightgbm.Booster") -> None:
+        self._booster = booster
+
+    def correct(self, x: Float32s) -> Floats:
+        """Return corrections for rows (n, K), in log-odds."""
+        return np.asarray(self._booster.predict(x, raw_score=True, num_threads=1), dtype=np.float64)
+
+    def contributions(self, x: Float32s) -> Floats:
+        """Return SHAP values, shape (n, K + 1), the base last."""
+        return np.asarray(self._booster.predict(x, pred_contrib=True, num_threads=1), dtype=np.float64)
+
+    def importance(self) -> Floats:
+        """Return total gain per feature, summing to 1."""
+        return _shares(np.asarray(self._booster.feature_importance("gain"), dtype=np.float64))
+
+    def save(self) -> Mapping[str, bytes]:
+        """Return LightGBM's own text, with its checksum."""
+        text = self._booster.model_to_string().encode()
+        return {"lgbm.txt": text, "lgbm.json": json.dumps({"sha256": hashlib.sha256(text).hexdigest()}).encode()}
+
+    @classmethod
+    def load(cls, files: Mapping[str, bytes]) -> "LgbmFitted":
+        """Read what `save` wrote; raises DataError model-corrupt. The checksum is compared first, as for XGBoost."""
+        import lightgbm
+
+        if json.loads(files["lgbm.json"])["sha256"] != hashlib.sha256(files["lgbm.txt"]).hexdigest():
+            raise DataError("model-corrupt", "the saved LightGBM model differs from its checksum")
+        return cls(lightgbm.Booster(model_str=files["lgbm.txt"].decode()))
+
+
+@dataclass(frozen=True, slots=True)
+class LgbmLearner:
+    """Settings of the boosting; as for XGBoost, with leaves instead of depth."""
+
+    rounds: int = 180
+    rate: float = 0.03
+    leaves: int = 6
+    least_rows: int = 150
+    ridge: float = 10.0
+    rows: float = 0.6
+    columns: float = 0.6
+    bins: int = 63
+    threads: int = 1
+    kind: str = "lgbm"
+
+    def fit(self, examples: Examples, seed: int) -> LgbmFitted:
+        """Fit from the market's log-odds as initial score."""
+        import lightgbm
+
+        data = lightgbm.Dataset(
+            examples.x,
+            label=examples.label,
+            weight=examples.weight,
+            init_score=examples.offset,
+            params={"max_bin": self.bins, "verbosity": -1, "num_threads": self.threads},
+        )
+        parameters: dict[str, Any] = {
+            "objective": "binary",
+            "boost_from_average": False,
+            "learning_rate": self.rate,
+            "num_leaves": self.leaves,
+            "min_data_in_leaf": self.least_rows,
+            "lambda_l2": self.ridge,
+            "bagging_fraction": self.rows,
+            "bagging_freq": 1,
+            "feature_fraction": self.columns,
+            "max_bin": self.bins,
+            "seed": seed,
+            "deterministic": True,
+            "force_row_wise": True,
+            "num_threads": self.threads,
+            "verbosity": -1,
+        }
+        return LgbmFitted(lightgbm.train(parameters, data, self.rounds))
+
+
+def settings(learner: XgbLearner | LgbmLearner) -> dict[str, Any]:
+    """Return the settings of a learner for a model card."""
+    return asdict(learner)
