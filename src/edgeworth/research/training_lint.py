@@ -1,0 +1,175 @@
+"""The leak lint of a training: before any fit on the rows, and after the cross-fit on what it learned.
+
+Each line is a code of `research.leaks.catalogue`, or one of a training's own: `leak-settled-price`,
+`leak-resolution-anchor`, `leak-shuffle-canary`, `leak-random-gap`.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from edgeworth.core.panel import UNKNOWN_TIME
+from edgeworth.core.random import stream
+from edgeworth.core.units import DAY, HOUR
+from edgeworth.models.crossfit import Folds, cross_fit, forecast_in_turn
+from edgeworth.models.examples import Examples
+from edgeworth.models.learners import make
+from edgeworth.models.scores import cluster_mean, dense, log_loss_gain
+from edgeworth.research.leaks import claims, prices, samples
+from edgeworth.research.types import LintLine
+
+if TYPE_CHECKING:
+    from edgeworth.research.dataset import Dataset
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+_ENOUGH: Final = 40
+_CANARY_SHUFFLES: Final = 3
+_STRONG: Final = 4.0
+_RANDOM_FOLDS: Final = 5
+
+
+def lint_rows(dataset: "Dataset") -> tuple[LintLine, ...]:
+    """Look at the rows alone: columns of hindsight, prices after the event, anchored times, mirrored markets."""
+    frame = dataset.frame
+    t, price, label = (frame[name].to_numpy() for name in ("t", "price", "label"))
+    event = dense(frame["event"].to_numpy())[0]
+    _, market = np.unique(frame["market_id"].to_numpy(), return_inverse=True)
+    known = frame["event_known_at"].to_numpy() if "event_known_at" in frame.columns else frame["known_at"].to_numpy()
+    lines = [
+        claims.hindsight_column(dataset.names),
+        prices.post_event(t, known, "every row lies before its event was known"),
+        settled_price(price, label, event),
+        _mirror(dataset, market.astype(np.int64)),
+    ]
+    if {"resolved_at", "scheduled_end"} <= set(frame.columns):
+        ends = frame["scheduled_end"].to_numpy()
+        lines.append(resolution_anchor(t, frame["resolved_at"].to_numpy(), ends, market.astype(np.int64)))
+    return tuple(lines)
+
+
+def _mirror(dataset: "Dataset", market: Ints) -> LintLine:
+    """Look for markets that are each other's complement: same event and instant, prices that add up to 1."""
+    frame = dataset.frame
+    event = dense(frame["event"].to_numpy())[0]
+    return samples.mirror(event, market, frame["t"].to_numpy(), frame["price"].to_numpy())
+
+
+def settled_price(price: Floats, label: Floats, event: Ints) -> LintLine:
+    """Fail when prices know the outcome better than calibrated ones can: they were taken after it.
+
+    Under calibration the mean log-loss is the mean entropy of the price; a sample far below it knows more.
+    """
+    code = "leak-settled-price"
+    if len(np.unique(event)) < _ENOUGH:
+        return LintLine(code, None, "too few events")
+    p = np.clip(price, 1e-3, 1 - 1e-3)
+    entropy = -(p * np.log(p) + (1 - p) * np.log(1 - p))
+    surprise = -(label * np.log(p) + (1 - label) * np.log(1 - p))
+    gap = cluster_mean(surprise - entropy, event)
+    certain = float((np.abs(price - label) < 0.02).mean())
+    if certain > 0.9:
+        return LintLine(code, False, f"{certain:.0%} of the prices equal the outcome: they were taken after it")
+    if gap.value < -_STRONG * max(gap.error, 1e-9) and gap.value < -0.2 * float(entropy.mean()):
+        return LintLine(code, False, f"prices know {-gap.value:.3f} nats more of the outcome than calibrated ones can")
+    return LintLine(code, True, f"prices are no better than calibrated ({gap.value:+.4f} nats)")
+
+
+def resolution_anchor(t: Ints, resolved_at: Ints, scheduled_end: Ints, market: Ints) -> LintLine:
+    """Fail when rows lie at fixed distances before the resolution, which nobody knew, and not before the schedule."""
+    code = "leak-resolution-anchor"
+    if len(np.unique(market)) < _ENOUGH:
+        return LintLine(code, None, "too few markets")
+    dated = scheduled_end != UNKNOWN_TIME
+    early = ~dated | (np.abs(scheduled_end - resolved_at) > 2 * HOUR)  # elsewhere both clocks say the same
+    if int(early.sum()) < _ENOUGH:
+        return LintLine(code, None, "nearly every market resolved on schedule, so the two cannot be told apart")
+    actual = _concentration(resolved_at[early] - t[early])
+    planned = _concentration((scheduled_end - t)[early & dated]) if int((early & dated).sum()) >= _ENOUGH else 0.0
+    words = f"{actual:.0%} of the rows lie whole days before the resolution, {planned:.0%} before the scheduled end"
+    return LintLine(code, not (actual > 0.5 and actual > planned + 0.25), words)
+
+
+def _concentration(gap: Ints) -> float:
+    """Return the share of gaps within half an hour of a whole number of days."""
+    rest = np.mod(gap, DAY)
+    return float((np.minimum(rest, DAY - rest) < HOUR // 2).mean())
+
+
+def lint_folds(examples: Examples, folds: Folds) -> tuple[LintLine, ...]:
+    """Look at the splits: no event on both sides, no label that was unknown when testing began."""
+    lines = []
+    for train, test in folds:
+        if not len(train) or not len(test):
+            continue
+        line = samples.split_random(examples.event, train, test)
+        late = samples.label_open(examples.known_at[train], examples.t[test])
+        lines += [line, late]
+    worst: dict[str, LintLine] = {}
+    for line in lines:
+        if line.code not in worst or line.passed is False:
+            worst[line.code] = line
+    return tuple(worst.values())
+
+
+def canary(examples: Examples, folds: Folds, seed: int, kind: str = "xgb") -> LintLine:
+    """Fail when a model finds skill in shuffled outcomes: whatever it finds then comes from the pipeline.
+
+    Outcomes are drawn anew from the market price, one draw per event and price, so that the price is right by
+    construction; rows of one market share theirs.
+    """
+    code = "leak-shuffle-canary"
+    gains = []
+    for number in range(_CANARY_SHUFFLES):
+        drawn = _redraw(examples, stream(seed, "canary", number).random(len(examples)))
+        out = cross_fit({kind: make(kind)}, drawn, folds, seed)
+        p = forecast_in_turn(out, drawn, [0]).p
+        scored = np.isfinite(p)
+        if not scored.any():
+            return LintLine(code, None, "too few rows")
+        gain = log_loss_gain(p[scored], drawn.price[scored], drawn.label[scored])
+        gains.append(cluster_mean(gain, drawn.event[scored]))
+    worst = max(gains, key=lambda gain: gain.value / gain.error if gain.error else 0.0)
+    words = f"outcomes redrawn from the price: gain {worst.value:+.5f} [{worst.low:+.5f}, {worst.high:+.5f}]"
+    return LintLine(code, not (worst.value > _STRONG * worst.error), words)
+
+
+def _redraw(examples: Examples, draws: Floats) -> Examples:
+    first: dict[int, int] = {}
+    owner = np.array([first.setdefault(int(event), row) for row, event in enumerate(examples.event)], dtype=np.int64)
+    label = (draws[owner] < examples.price).astype(np.float64)
+    return Examples(
+        examples.x,
+        examples.names,
+        examples.price,
+        label,
+        examples.event,
+        examples.weight,
+        examples.t,
+        examples.known_at,
+    )
+
+
+def random_gap(examples: Examples, purged_gain: float, seed: int, kind: str = "xgb") -> LintLine:
+    """State what random folds would have claimed; nobody is offered that number, it only shows the size of the lie."""
+    code = "leak-random-gap"
+    order = stream(seed, "random-folds").permutation(len(examples))
+    parts = np.array_split(order, _RANDOM_FOLDS)
+    gains = np.full(len(examples), np.nan)
+    learner = make(kind)
+    for number, test in enumerate(parts):
+        train = np.concatenate([part for other, part in enumerate(parts) if other != number])
+        fitted = learner.fit(examples.choose(np.sort(train)), seed)
+        z = examples.offset[test] + fitted.correct(examples.x[test])
+        p = 1.0 / (1.0 + np.exp(-z))
+        gains[test] = log_loss_gain(p, examples.price[test], examples.label[test])
+    shuffled = float(np.mean(gains))
+    words = f"shuffled folds would claim {shuffled:+.5f} nats a row, purged walk-forward says {purged_gain:+.5f}"
+    return LintLine(code, True, words)
+
+
+def failed(lines: Sequence[LintLine]) -> list[LintLine]:
+    """Return the lines that forbid saving a model."""
+    return [line for line in lines if line.passed is False]
