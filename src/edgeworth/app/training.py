@@ -202,8 +202,9 @@ def run_training(config: Config, request: TrainRequest, progress: Progress, cloc
     card = _card(found, check_dataset(dataset), seconds)
     if request.open_holdout:
         card["holdout"]["openings"] = _count_opening(config.home, dataset, clock)
-    model_id = f"{to_datetime(clock.now()):%Y%m%d-%H%M%S}-{found.model.digest()[:6]}"
-    folder = registry(config.home).save(model_id, found.model, card)
+    models = registry(config.home)
+    model_id = models.free_id(f"{to_datetime(clock.now()):%Y%m%d-%H%M%S}-{found.model.digest()[:6]}")
+    folder = models.save(model_id, found.model, card)
     watch.end("done", model_id)
     return Trained(model_id, folder, found, card)
 

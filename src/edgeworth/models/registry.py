@@ -36,6 +36,14 @@ class Registry:
     def __init__(self, root: Path) -> None:
         self._root = root
 
+    def free_id(self, base: str) -> str:
+        """Return `base`, or `base` with the first number that is not taken."""
+        name, number = base, 1
+        while (self._root / name).exists():
+            number += 1
+            name = f"{base}-{number}"
+        return name
+
     def save(self, model_id: str, model: Model, card: Mapping[str, Any]) -> Path:
         """Save a model under a new id and return its folder; it becomes challenger, the first one champion."""
         folder = self._root / model_id
