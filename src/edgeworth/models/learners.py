@@ -109,17 +109,25 @@ def _lgbm(files: Files) -> Fitted:
     return LgbmFitted.load(files)
 
 
+def _neural(files: Files) -> Fitted:
+    from edgeworth.models.neural import NeuralFitted
+
+    return NeuralFitted.load(files)
+
+
 _LOADERS: dict[str, Callable[[Files], Fitted]] = {
     "market": _market,
     "logistic": _linear,
     "xgb": _xgb,
     "lgbm": _lgbm,
+    "nn": _neural,
 }
 
 
 def make(kind: str, threads: int = 1) -> Learner:
     """Return a learner with its default settings; raises UsageError unknown-model."""
     from edgeworth.models.linear import LinearLearner
+    from edgeworth.models.neural import NeuralLearner
     from edgeworth.models.trees import LgbmLearner, XgbLearner
 
     makers: dict[str, Callable[[], Learner]] = {
@@ -127,6 +135,7 @@ def make(kind: str, threads: int = 1) -> Learner:
         "logistic": LinearLearner,
         "xgb": lambda: XgbLearner(threads=threads),
         "lgbm": lambda: LgbmLearner(threads=threads),
+        "nn": lambda: NeuralLearner(threads=threads),
     }
     if kind not in makers:
         close = difflib.get_close_matches(kind, makers, n=1)
@@ -139,7 +148,7 @@ def load(kind: str, files: Files) -> Fitted:
     """Return what `save` wrote; raises DataError model-corrupt."""
     try:
         return _LOADERS[kind](files)
-    except DataError:
+    except (DataError, UsageError):
         raise
     except Exception as error:  # whatever a library says of damaged bytes
         raise DataError("model-corrupt", f"the saved {kind} model cannot be read: {error}") from error
