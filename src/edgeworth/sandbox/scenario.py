@@ -8,7 +8,7 @@ from typing import Literal
 from edgeworth.core.errors import UsageError
 from edgeworth.core.instants import parse_instant, to_iso
 from edgeworth.core.types import Side
-from edgeworth.core.units import Micros
+from edgeworth.core.units import MINUTE, Micros
 
 Counts = tuple[tuple[str, int], ...]
 
@@ -52,8 +52,9 @@ class Scenario:
     survive. `half_share`, `void_share`: share of single-market events settled 50-50 or void; `dispute_share`: share of
     events whose proposal is disputed; `gap_share`: share of events with a hole in their observations. `tick_e4`: price
     step of the order books. `snapshot_dumps`: catalogues of open markets taken on the way. `candle_files`: one kline
-    file per symbol (milliseconds), or one per month as the exchange publishes them. Derive your own worlds with
-    `dataclasses.replace`.
+    file per symbol (milliseconds), or one per month as the exchange publishes them. `coin_step`: microseconds between
+    price points of crypto markets where they should follow the spot price more closely than `points` says, a multiple
+    of five minutes, 0 for none. Derive your own worlds with `dataclasses.replace`.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Scenario:
     snapshot_dumps: int = 1
     candle_files: Literal["symbol", "monthly", "none"] = "symbol"
     symbols: tuple[str, ...] = ("BTC", "ETH", "SOL", "XRP", "DOGE")
+    coin_step: int = 0
 
 
 _START, _END = parse_instant("2024-10-01"), parse_instant("2026-10-01")
@@ -166,6 +168,65 @@ _large = replace(
     snapshot_dumps=0,
 )
 
+_LIVE: Counts = (
+    ("btc-above", 160),
+    ("eth-above", 60),
+    ("alt-above", 90),
+    ("btc-touch", 30),
+    ("alt-touch", 30),
+    ("btc-updown", 300),
+    ("temperature", 160),
+    ("tweets", 70),
+    ("election", 560),
+    ("fed", 10),
+    ("nba", 200),
+    ("nfl", 50),
+    ("soccer", 100),
+    ("deadline", 900),
+    ("open-ended", 120),
+)
+
+_LIVE_SMALL: Counts = (
+    ("btc-above", 60),
+    ("eth-above", 20),
+    ("alt-above", 30),
+    ("btc-touch", 8),
+    ("alt-touch", 8),
+    ("btc-updown", 120),
+    ("temperature", 60),
+    ("tweets", 20),
+    ("election", 24),
+    ("fed", 6),
+    ("nba", 60),
+    ("nfl", 15),
+    ("soccer", 40),
+    ("deadline", 50),
+    ("open-ended", 10),
+)
+
+_live = Scenario(
+    "live",
+    "a venue to collect from: more than 2,000 markets open at any time, new ones and resolutions every day",
+    _LIVE,
+    parse_instant("2026-08-04"),
+    parse_instant("2027-01-01"),
+    points=600,
+    biases=_PLANTED,
+    gap_share=0.0,
+    overrun=0.6,
+    snapshot_dumps=0,
+    candle_files="none",
+    coin_step=5 * MINUTE,
+)
+
+_live_small = replace(
+    _live,
+    name="live-small",
+    about="a small venue to collect from, about 150 markets open at any time, for tests",
+    events=_LIVE_SMALL,
+    points=300,
+)
+
 SCENARIOS: dict[str, Scenario] = {
     scenario.name: scenario
     for scenario in (
@@ -174,6 +235,8 @@ SCENARIOS: dict[str, Scenario] = {
         _power,
         _large,
         _tiny,
+        _live,
+        _live_small,
     )
 }
 

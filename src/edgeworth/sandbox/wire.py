@@ -16,6 +16,7 @@ from edgeworth.core.units import DAY, HOUR, SECOND, Micros
 from edgeworth.sandbox import identity
 from edgeworth.sandbox.arrays import WorldData
 from edgeworth.sandbox.fees import fee_row
+from edgeworth.sandbox.rules import rule_text
 from edgeworth.sandbox.spot import COIN_INDEX, COINS
 
 _SETTLED = {
@@ -142,7 +143,7 @@ class _Gamma:
             "conditionId": self.conditions[market],
             "questionID": identity.hexadecimal(world, "question", market),
             "slug": self.ids.market_slug(market),
-            "description": "This is a simulated market; its resolution follows the simulated world.",
+            "description": rule_text(world.event_kind[event], text, created, int(arrays.scheduled_end[market])),
             "outcomes": _list(*text.outcomes),
             "clobTokenIds": _list(*identity.tokens(world, market)),
             "active": True,

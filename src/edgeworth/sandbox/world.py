@@ -71,7 +71,7 @@ def generate(scenario: Scenario | str, seed: int) -> World:
 def _batches(
     scenario: Scenario, seed: int, kind: Kind, number: int, spot: Spot
 ) -> Iterator[tuple[builders.Batch, int]]:
-    step = grid_step(kind, scenario.points)
+    step = (scenario.coin_step if kind.coins else 0) or grid_step(kind, scenario.points)
     days = schedule(kind, scenario, number, stream(seed, kind.name, "schedule"))
     cells = kind.markets * (kind.span // step + 1)
     size = max(1, _CELLS // (max(cells, kind.span // 300_000_000) if kind.family == "touch" else cells))
