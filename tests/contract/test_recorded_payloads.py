@@ -1,11 +1,16 @@
 """Every recorded answer of the venue is read, or recognised as holding nothing to import."""
 
 import gzip
+import json
 from collections import Counter
+from decimal import Decimal
 
 import pytest
 
+from edgeworth.core.book import BookSnapshot
 from edgeworth.core.records import CandleBlock, MarketRecord, PriceBlock, Record, Rejected, ResolutionRecord
+from edgeworth.venues.payloads import Contents, Kind, Refusal, read_payload
+from edgeworth.venues.polymarket.data_rows import Activity, PublicTrade
 from edgeworth.venues.readers import read
 from edgeworth.venues.shapes import Shape, recognise
 
@@ -82,3 +87,61 @@ def test_histories_keep_every_point(payloads):
                 record for record in records_of(name, data, Shape.TOKEN_HISTORY, 999) if isinstance(record, PriceBlock)
             ]
             assert sum(len(block.t) for block in blocks) == data.count(b'"t":')
+
+
+SAID = 1_795_176_000_000_000  # when the files are read, for the messages that do not say when they came
+
+
+@pytest.fixture(scope="module")
+def contents(payloads):
+    return {name: read_payload(data, name, SAID) for name, data in payloads.items()}
+
+
+def test_every_file_is_read_or_refused_with_a_reason(contents):
+    read_ones = Counter(found.kind for found in contents.values() if isinstance(found, Contents))
+    refused = Counter(found.reason for found in contents.values() if isinstance(found, Refusal))
+    assert sum(read_ones.values()) + sum(refused.values()) == 97
+    assert read_ones == {
+        Kind.MARKETS: 21, Kind.CLOB_MARKETS: 7, Kind.HISTORY: 4, Kind.BOOKS: 4, Kind.TAGS: 2, Kind.TRADES: 4,
+        Kind.ACTIVITY: 1, Kind.POSITIONS: 1, Kind.MARKET_STREAM: 15, Kind.USER_STREAM: 21,
+    }  # fmt: skip
+    assert refused == {"account-answer": 8, "error-answer": 2, "not-collected": 7}
+
+
+def test_what_is_set_aside_in_them_is_of_known_kinds(contents):
+    found = [item for file in contents.values() if isinstance(file, Contents) for item in file.items]
+    assert {item.reason for item in found if isinstance(item, Rejected)} <= REASONS
+    assert all(item.raw for item in found if isinstance(item, Rejected))
+
+
+def test_files_of_messages_and_rows_keep_every_item(contents, payloads):
+    for name, file in contents.items():
+        if not isinstance(file, Contents) or file.kind in {Kind.MARKETS, Kind.CLOB_MARKETS, Kind.HISTORY}:
+            continue
+        value = json.loads(payloads[name])
+        rows = value.get("data", value) if isinstance(value, dict) else value
+        if name.startswith("hillel/"):
+            rows = [row for part in rows.values() if isinstance(part, list) for row in part]  # a collection of answers
+        assert len(file.items) == (len(rows) if isinstance(rows, list) else 1), name
+
+
+def test_sums_survive_the_conversion_to_integers(contents, payloads):
+    trades = contents["wom/data_api_trades_100.json.gz"].items
+    rows = json.loads(payloads["wom/data_api_trades_100.json.gz"], parse_float=Decimal)
+    assert all(isinstance(trade, PublicTrade) for trade in trades)
+    assert len({trade.key for trade in trades}) == len(rows)
+    exact = sum(Decimal(row["size"]) * Decimal(row["price"]) for row in rows)
+    assert abs(sum(trade.cash_e6 for trade in trades) - exact * 10**6) <= len(rows)
+    deeds = contents["star/data_api_activity_500.json.gz"].items
+    assert all(isinstance(deed, Activity) for deed in deeds)
+    assert len({deed.key for deed in deeds}) == 500
+
+
+def test_books_are_sorted_and_not_crossed(contents):
+    books = [item for file in contents.values() if isinstance(file, Contents) for item in file.items]
+    books = [item for item in books if isinstance(item, BookSnapshot)]
+    assert len(books) == 4
+    for book in books:
+        assert list(book.bids) == sorted(book.bids, reverse=True)
+        assert list(book.asks) == sorted(book.asks)
+        assert not book.bids or not book.asks or book.bids[0][0] < book.asks[0][0]

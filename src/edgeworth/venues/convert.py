@@ -58,7 +58,7 @@ def flag(value: object) -> bool | None:
 
 def number(value: object) -> float | None:
     """Return a finite float from a number or from text."""
-    if type(value) is bool or not isinstance(value, float | int | str):
+    if type(value) is bool or not isinstance(value, float | int | str | Decimal):
         return None
     try:
         result = float(value)
@@ -78,7 +78,7 @@ def scaled(value: object, factor: int) -> int | None:
         if abs(product - nearest) < _NEAR_TIE:
             return nearest
     try:
-        exact = scale(value if isinstance(value, str | int) else as_float, factor, "half-even")
+        exact = scale(value if isinstance(value, str | int | Decimal) else as_float, factor, "half-even")
     except (ValueError, InvalidOperation):
         return None
     return exact if abs(exact) <= _LARGEST else None
@@ -110,7 +110,7 @@ def money_e6(value: object) -> int | None:
 
 def decimal(value: object) -> Decimal | None:
     """Return an exact finite decimal of a number or text."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
+    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
         return None
     try:
         result = Decimal(repr(value) if isinstance(value, float) else value)
@@ -123,6 +123,8 @@ def instant(value: object) -> int | None:
     """Return microseconds from RFC 3339, `2020-11-02 16:31:01+00`, a date, or an epoch number (also as text)."""
     if isinstance(value, str):
         return _instant_of_text(value) if len(value) < 64 else _instant_slow(value)
+    if isinstance(value, Decimal):
+        value = number(value)
     if isinstance(value, int | float) and not isinstance(value, bool):
         return _epoch(value)
     return None

@@ -1,9 +1,29 @@
-"""Say why a piece of a file is set aside."""
+"""Say why a piece of a file or of an answer is set aside."""
 
-from typing import Final
+from collections.abc import Iterator
+from typing import Final, Generic, TypeVar
+
+import msgspec
 
 from edgeworth.core.records import Rejected
+from edgeworth.venues import convert
 from edgeworth.venues.splitter import Element, Found
+
+T = TypeVar("T")
+
+
+class Kept(msgspec.Struct, Generic[T], frozen=True):
+    """What could be read of an answer's rows, and the rows that were set aside; iterates over the former."""
+
+    items: list[T]
+    rejected: list[Rejected]
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self.items)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
 
 _REASONS: Final = {
     Found.GARBAGE: "not-json",
@@ -21,3 +41,8 @@ def refuse(element: Element, kind: str, source: str, where: str) -> Rejected:
         raw=element.raw.decode("utf-8", "replace"),
         where=where,
     )
+
+
+def refuse_row(row: object, kind: str, reason: str, source: str, where: str) -> Rejected:
+    """Return the rejection of a decoded row."""
+    return Rejected(source=source, kind=kind, reason=reason, raw=convert.json_text(row), where=where)

@@ -1,0 +1,1 @@
+"""One polite HTTP client for every venue: limits, retries, circuit, an egress allow-list and counters."""
