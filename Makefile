@@ -65,12 +65,13 @@ bench: $(VENV)/.dev ## measure beside peers, print JSON lines and a table of rat
 
 PEERS ?= $(shell $(PY) -c 'import tempfile; print(tempfile.gettempdir())')/edgeworth-bench-peers
 PY312 ?= $(shell ls -d $${PYENV_ROOT:-$$HOME/.pyenv}/versions/3.12*/bin/python 2>/dev/null | tail -1)
-bench-peers: $(VENV)/.dev ## the backtest benchmark with nautilus_trader, installed outside the repository
+bench-peers: $(VENV)/.dev ## benchmarks with nautilus_trader, orjson and pandas, installed outside the repository
 	@python="$(PY312)"; test -n "$$python" || python="$$(command -v python3.12)"; \
 	  test -n "$$python" || { echo 'bench-peers needs Python 3.12 (set PY312) for nautilus_trader 1.231' >&2; exit 2; }; \
 	  test -x $(PEERS)/bin/python || "$$python" -m venv $(PEERS)
 	@$(PEERS)/bin/python -c 'import nautilus_trader' 2>/dev/null || $(PEERS)/bin/pip install -q nautilus_trader==1.231.0
-	@EDGEWORTH_PEER_PYTHON=$(PEERS)/bin/python $(BIN)/python -m benchmarks.run backtest
+	@$(PEERS)/bin/python -c 'import orjson, pandas' 2>/dev/null || $(PEERS)/bin/pip install -q orjson pandas
+	@EDGEWORTH_PEER_PYTHON=$(PEERS)/bin/python $(BIN)/python -m benchmarks.run backtest ingest
 
 long: $(VENV)/.dev ## everything, with many more examples
 	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -q -n $(WORKERS)

@@ -4,7 +4,6 @@ CPU seconds, least of the rounds; results of peers that run the same rules must 
 environment of its own, which `make bench-peers` makes; it is named in EDGEWORTH_PEER_PYTHON, else it counts as absent.
 """
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -20,9 +19,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from benchmarks.bench_engine import config, heavy, touch, world
+from benchmarks.bench_engine import config, heavy, packed, touch, world
 from benchmarks.measure import absent, against, best, options, own_peak_mb, say
-from benchmarks.peers import cpython_loop
+from benchmarks.peers import cpython_loop, cpython_tuned
 from edgeworth.core.panel import Panel
 from edgeworth.engine.layout import Inputs, Limits, State
 from edgeworth.engine.result import EngineResult
@@ -44,9 +43,9 @@ def light(tape: Tape, terms: EngineMarkets, raw: dict[str, Any]) -> EngineOpinio
 
 def replays(tape: Tape, terms: EngineMarkets, rules: dict[str, EngineOpinions], full: bool) -> float:
     """Time the walk of each rule beside a loop that touches every event; return events a CPU second, heavy."""
-    limits, market, price = make_limits(config()), tape.market, tape.price_e4
+    limits, events = make_limits(config()), packed(tape)
     flags = np.zeros(len(terms.event), np.int8)
-    floor = best(lambda: touch(market, price, flags), 7).cpu
+    floor = best(lambda: touch(events, flags), 15).cpu
     rate = 0.0
     for name, opinions in rules.items():
         view = make_inputs(tape, terms, opinions, config())
@@ -74,16 +73,20 @@ def python_loops(rate: float) -> None:
     tape, terms, raw = world(1_000, 400_000)
     opinions = heavy(tape, raw)
     ours = run(tape, terms, opinions, config())
-    lists = cpython_loop.prepare(tape, terms, opinions, config())
+    lists = cpython_tuned.prepare(tape, terms, opinions, config())
     arrays = {**lists, "t": tape.t, "market": tape.market, "price": tape.price_e4}
-    for name, data in (("lists", lists), ("arrays", arrays)):
-        timed = best(partial(cpython_loop.replay, data))
+    for name, loop, data, goal in (
+        ("cpython-loop (over arrays, equal fills)", cpython_loop, arrays, 300),
+        ("cpython-loop (over lists, equal fills)", cpython_loop, lists, None),
+        ("cpython-tuned (over arrays, equal fills)", cpython_tuned, arrays, None),
+        ("cpython-tuned (over lists, equal fills)", cpython_tuned, lists, None),
+    ):
+        timed = best(partial(loop.replay, data))
         fills, equity, worst = timed.result
         if (fills, equity, worst) != (fills_of(ours), ours.ledger.equity, ours.max_drawdown_e6):
             raise SystemExit("the CPython loop disagrees")
-        goal = 300 if name == "arrays" else None
-        peer = f"CPython loop over {name}, equal fills"
-        against("W2", "replay, heavy: per event", 1 / rate, "s", peer=peer, theirs=timed.cpu / len(tape), goal=goal)
+        theirs = timed.cpu / len(tape)
+        against("W2", "replay, heavy: per event", 1 / rate, "s", peer=name, theirs=theirs, goal=goal)
     nautilus(tape, terms, opinions, ours)
 
 
@@ -144,7 +147,8 @@ def from_files(markets: int, points: int, full: bool) -> None:
     t[:] = tape.t[tape.position]
     with tempfile.TemporaryDirectory() as name:
         parquet, history = Path(name) / "p.parquet", Path(name) / "h.json"
-        pl.DataFrame({"market": raw["market"], "t": t, "price": raw["price"]}).write_parquet(parquet)
+        price = raw["price"].astype(np.int32)
+        pl.DataFrame({"market": raw["market"], "t": t, "price": price}).write_parquet(parquet)
         with history.open("w") as out:
             out.write("{")
             for m in range(markets):
@@ -156,8 +160,7 @@ def from_files(markets: int, points: int, full: bool) -> None:
 
         def ours() -> int:
             frame = pl.read_parquet(parquet)
-            when, price = frame["t"].to_numpy(), frame["price"].to_numpy().astype(np.int32)
-            market = frame["market"].to_numpy()
+            market, when, price = (frame[column].to_numpy() for column in ("market", "t", "price"))
             offsets = np.searchsorted(market, np.arange(markets + 1)).astype(np.int64)
             none = np.empty(0, np.int64)
             panel = Panel(pl.DataFrame(), offsets, when, price, np.zeros(markets + 1, np.int64), none, none, "", "")
@@ -165,7 +168,7 @@ def from_files(markets: int, points: int, full: bool) -> None:
                 order_points(panel), end_market=tape.end_market, end_t=tape.end_t, end_position=tape.end_position,
                 end_payout_e4=tape.end_payout_e4,
             )  # fmt: skip
-            return run(made, terms, heavy(made, raw), config()).orders
+            return run(made, terms, heavy(made, {"price": price}), config()).orders
 
         def script() -> int:
             trades, profit = 0, 0.0
@@ -233,8 +236,6 @@ def main() -> None:
     sweep(tape, terms, rules["heavy"], full)
     memory(tape, terms, rules["heavy"], full)
     polars_flat(raw)
-    if importlib.util.find_spec("pandas") is None:
-        absent("pandas", "pandas (itertuples)")
     python_loops(rate)
     from_files(*((17_324, 7_200_000) if full else (markets, points)), full)
 

@@ -21,7 +21,7 @@ from edgeworth.core.panel import NEVER
 from edgeworth.core.random import stream
 from edgeworth.core.units import HOUR
 from edgeworth.engine.fees import FeeTable
-from edgeworth.engine.layout import PRICE_BITS, State
+from edgeworth.engine.layout import PRICE_BITS, PRICE_MASK, State
 from edgeworth.engine.ordering import stable_time_order
 from edgeworth.engine.types import EngineConfig, EngineMarkets, EngineOpinions, Tape
 from edgeworth.engine.walk import make_inputs, make_limits, new_state, run, walk
@@ -79,10 +79,24 @@ def world(markets: int, points: int, seed: int = 7) -> tuple[Tape, EngineMarkets
     return tape, terms, {"price": price, "market": market, "age": age, "length": length}
 
 
+@njit(nogil=True)
+def late_rows(price: Any, offsets: Any) -> Any:
+    """Return every fourth point of the last half of a market's life with YES within [0.10, 0.90]."""
+    rows, count = np.empty(len(price), np.int64), 0
+    for m in range(len(offsets) - 1):
+        length = offsets[m + 1] - offsets[m]
+        for k in range(offsets[m], offsets[m + 1]):
+            age = k - offsets[m]
+            if age * 2 > length and age % 4 == 0 and 1_000 <= price[k] <= 9_000:
+                rows[count] = k
+                count += 1
+    return rows[:count].copy()
+
+
 def heavy(tape: Tape, raw: dict[str, np.ndarray]) -> EngineOpinions:
     """Take NO at every point with YES within [0.10, 0.90] in the last half of a market's life: many firings."""
-    price, late = raw["price"], raw["age"] * 2 > raw["length"][raw["market"]]
-    row = np.flatnonzero((price >= 1_000) & (price <= 9_000) & late & (raw["age"] % 4 == 0))
+    price = raw["price"]
+    row = late_rows(price, tape.offsets)
     fair = 1.0 - price[row] / 10_000 + 0.06
     return EngineOpinions.on_tape(
         tape, row, np.full(len(row), -1, np.int8), np.minimum(fair, 0.99), np.full(len(row), 0.05)
@@ -103,12 +117,20 @@ def config() -> EngineConfig:
     return EngineConfig.of_settings(CostSettings(half_spread=0.005), risk)
 
 
+def packed(tape: Tape) -> np.ndarray:
+    """Return every event as one word of 64 bits: seconds << 32 | slot of the market << 14 | price; (N,) uint64."""
+    seconds = ((tape.t - (tape.t[0] if len(tape) else 0)) // 1_000_000).astype(np.uint64)
+    return seconds << np.uint64(32) | tape.word.astype(np.uint64)
+
+
 @njit(nogil=True)
-def touch(market: Any, price: Any, flags: Any) -> int:
-    """Read every event and gather one byte of state: the limit."""
+def touch(events: Any, flags: Any) -> int:
+    """Read every event, taking it apart, and gather one byte of its market's state: the limit."""
     total = 0
-    for k in range(len(market)):
-        total += price[k] + flags[market[k]]
+    for k in range(len(events)):
+        event = events[k]
+        slot = np.uint64(event >> np.uint64(PRICE_BITS) & np.uint64((1 << 18) - 1))
+        total += np.int64(event >> np.uint64(32)) + np.int64(event & np.uint64(PRICE_MASK)) + flags[slot]
     return total
 
 
@@ -137,7 +159,7 @@ def measure(markets: int, points: int, plain: bool) -> None:
         result = run(tape, terms, opinions, limits_of)
         wall = time.perf_counter() - start
         say(
-            peer="the walk's own source, not compiled (a tuned CPython loop: bench_backtest)",
+            peer="the walk's own source, not compiled (CPython loops: bench_backtest)",
             events=events,
             wall_s=wall,
             per_s=events / wall,
@@ -154,8 +176,8 @@ def measure(markets: int, points: int, plain: bool) -> None:
     wall = best(lambda: walk(view, limits, ready.pop()))
     whole = best(lambda: run(tape, terms, opinions, limits_of), 3)
     flags = np.zeros(len(terms.event), np.int8)
-    market, price = tape.market, tape.price_e4
-    floor = best(lambda: touch(market, price, flags))
+    events_read = packed(tape)
+    floor = best(lambda: touch(events_read, flags), 15)
     held = int((result.trades["lots"] > 0).sum())
     say(
         peer="edgeworth walk", events=events, opinions=len(opinions), trades=held, wall_s=wall, per_s=events / wall,

@@ -1,8 +1,8 @@
 """Fire every shipped strategy, and learn its fair values, over 17,324 markets and 12 million points; JSON lines."""
 
+import argparse
 import json
 import resource
-import sys
 import time
 from collections.abc import Callable
 from functools import partial
@@ -76,14 +76,20 @@ def measure(name: str, work: Callable[[], Any], **facts: Any) -> Any:
 
 def main() -> None:
     """Build, fire, learn; with `--features`, also time every kernel feature over all points."""
-    panel, outcomes = measure("build", build)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="small inputs, for a look")
+    parser.add_argument("--tiny", action="store_true", help="the smallest inputs, to see that it runs")
+    parser.add_argument("--features", action="store_true", help="time every feature as well")
+    chosen = parser.parse_args()
+    share = 300 if chosen.tiny else 20 if chosen.quick else 1
+    panel, outcomes = measure("build", partial(build, 17_324 // share, 12_000_000 // share))
     rules = all_strategies()
     View(panel).static(["category"])
     measure("classify, cached", lambda: View(panel).static(["category"]))
     fired = measure("fire, all shipped strategies", lambda: fire_all(panel, rules))
     for firings in fired:
         measure("learn", partial(learn, firings, panel, outcomes), strategy=firings.strategy, firings=len(firings))
-    if "--features" in sys.argv:
+    if chosen.features:
         view = View(panel)
         for name, found in FEATURES.items():
             if not found.static:

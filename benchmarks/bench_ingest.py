@@ -3,8 +3,10 @@
 Every peer gives the same columns; their sums are compared. History: t, price, offsets. Events: 13 columns a market.
 """
 
-import importlib
+import importlib.util
 import json
+import os
+import subprocess
 from collections.abc import Callable, Iterable, Iterator
 from operator import attrgetter
 from pathlib import Path
@@ -14,16 +16,20 @@ import numpy as np
 
 from benchmarks import data
 from benchmarks.measure import ROUNDS, absent, against, best, options, peak_mb, say
+from benchmarks.peers import decode_loops
+from benchmarks.peers.decode_loops import event_sums
 from edgeworth.venues.polymarket import history, stream
 
 CHUNK = 1 << 20
-FLOATS = ("volumeNum", "liquidityNum", "bestBid", "bestAsk", "lastTradePrice", "volume24hr")
-TEXTS = ("id", "conditionId", "endDate", "outcomePrices", "clobTokenIds")
+PEERS = {
+    "json": ("json + loops", ""),
+    "orjson": ("orjson + loops", "3.13"),
+    "pandas": ("pandas.json_normalize", "3"),
+}
 _FLOAT_FIELDS = ("volume_num", "liquidity_num", "best_bid", "best_ask", "last_trade_price", "volume24hr")
 _TEXT_FIELDS = ("id", "condition_id", "end_date", "outcome_prices", "clob_token_ids")
 _FIELDS = attrgetter("closed", *_TEXT_FIELDS, *_FLOAT_FIELDS)
 _ROWS = 500
-Loads = Callable[[bytes], Any]
 
 
 def chunks(path: Path) -> Iterator[bytes]:
@@ -33,45 +39,11 @@ def chunks(path: Path) -> Iterator[bytes]:
             yield piece
 
 
-def history_by_loops(path: Path, loads: Loads) -> tuple[int, int, int, int]:
-    """Decode the whole file, append point by point, convert at the end."""
-    t: list[int] = []
-    price: list[float] = []
-    offsets = [0]
-    for market in loads(path.read_bytes())["markets"]:
-        for point in market["price_history"]:
-            t.append(point["t"])
-            price.append(point["p"])
-        offsets.append(len(t))
-    micros = np.array(t, np.int64) * 1_000_000
-    return _history_sums(micros, np.rint(np.array(price) * 10_000).astype(np.int32), np.array(offsets))
-
-
 def history_ours(path: Path) -> tuple[int, int, int, int]:
     """Decode as the product does."""
     found = history.read_columns(chunks(path))
-    return _history_sums(found.t, found.price_e4, found.offsets)
-
-
-def _history_sums(t: Any, price: Any, offsets: Any) -> tuple[int, int, int, int]:
-    return len(t), int(t.sum()), int(price.sum(dtype=np.int64)), int(offsets.sum())
-
-
-def events_by_loops(path: Path, loads: Loads) -> tuple[float, ...]:
-    """Decode the whole file, append field by field."""
-    texts: dict[str, list[str]] = {name: [] for name in TEXTS}
-    floats: dict[str, list[float]] = {name: [] for name in FLOATS}
-    closed: list[bool] = []
-    event_id: list[str] = []
-    for event in loads(path.read_bytes()):
-        for market in event["markets"]:
-            event_id.append(event["id"])
-            closed.append(market["closed"])
-            for name, column in texts.items():
-                column.append(market[name])
-            for name, numbers in floats.items():
-                numbers.append(market[name])
-    return _event_sums([event_id, *texts.values()], [np.array(column) for column in floats.values()], np.array(closed))
+    price = int(found.price_e4.sum(dtype=np.int64))
+    return len(found.t), int(found.t.sum()), price, int(found.offsets.sum())
 
 
 def events_ours(path: Path) -> tuple[float, ...]:
@@ -88,7 +60,7 @@ def events_ours(path: Path) -> tuple[float, ...]:
     _move(rows, columns)
     closed, *rest = columns
     texts, floats = rest[: len(_TEXT_FIELDS)], rest[len(_TEXT_FIELDS) :]
-    return _event_sums([events, *texts], [np.array(column) for column in floats], np.array(closed))
+    return event_sums([events, *texts], [np.array(column) for column in floats], np.array(closed))
 
 
 def _move(rows: list[tuple[Any, ...]], columns: list[list[Any]]) -> None:
@@ -97,41 +69,44 @@ def _move(rows: list[tuple[Any, ...]], columns: list[list[Any]]) -> None:
     rows.clear()
 
 
-def _event_sums(texts: list[list[str]], floats: list[Any], closed: Any) -> tuple[float, ...]:
-    lengths = [float(sum(map(len, column))) for column in texts]
-    return (float(len(closed)), float(closed.sum()), *lengths, *(round(float(column.sum()), 3) for column in floats))
-
-
 def count_records(records: Iterable[Any]) -> int:
     """Run through records."""
     return sum(1 for _ in records)
 
 
-def peers() -> dict[str, Loads]:
-    """Return the whole-file decoders that are installed; name those that are not."""
-    found: dict[str, Loads] = {"json": json.loads}
-    try:
-        found["orjson"] = importlib.import_module("orjson").loads
-    except ImportError:
-        absent("orjson", "3.13")
-    return found
+def peer(library: str, kind: str, path: Path) -> tuple[float, tuple[float, ...]] | None:
+    """Return a peer's CPU seconds and sums: here, in the peers' environment, or None where it is installed in neither.
+
+    That environment is named in EDGEWORTH_PEER_PYTHON; `make bench-peers` makes it.
+    """
+    rounds = 1 if library == "pandas" else ROUNDS
+    if importlib.util.find_spec(library):
+        work = decode_loops.work_of(library, kind)
+        timed = best(lambda: work(path), rounds)
+        return timed.cpu, timed.result
+    python = os.environ.get("EDGEWORTH_PEER_PYTHON", "")  # noqa: TID251  (a benchmark has no configuration)
+    if not python or subprocess.run([python, "-c", f"import {library}"], check=False, capture_output=True).returncode:
+        return None
+    command = [python, str(decode_loops.__file__), library, kind, str(path), str(rounds)]
+    said = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return said["cpu_s"], tuple(said["sums"])
 
 
-def compare(
-    name: str, path: Path, work: tuple[Callable[..., Any], Callable[..., Any]], goals: dict[str, float]
-) -> None:
+def compare(name: str, path: Path, ours: Callable[[Path], tuple[float, ...]], goals: dict[str, float]) -> None:
     """Time ours and the peers on one file; every answer must be equal."""
-    ours, by_loops = work
     timed = best(lambda: ours(path))
     megabytes = path.stat().st_size / 1e6
     say("W1", f"{name} to columns", megabytes / timed.cpu, "MB/s of CPU")
     say("W1", f"{name} to columns, wall", timed.wall, "s")
-    for peer, loads in found_peers.items():
-        theirs = best(lambda loads=loads: by_loops(path, loads))  # type: ignore[misc]
-        assert theirs.result == timed.result, (name, peer, theirs.result, timed.result)
+    for library, (words, wanted) in PEERS.items():
+        found = peer(library, name, path)
+        if found is None:
+            absent(library, f"{wanted}; `make bench-peers` installs it")
+            continue
+        theirs, sums = found
+        assert sums == timed.result, (name, library, sums, timed.result)
         against(
-            "W1", f"{name} to columns, CPU", timed.cpu, "s", peer=f"{peer} + loops", theirs=theirs.cpu,
-            goal=goals.get(peer),
+            "W1", f"{name} to columns, CPU", timed.cpu, "s", peer=words, theirs=theirs, goal=goals.get(library),
         )  # fmt: skip
 
 
@@ -148,18 +123,15 @@ def main() -> None:
     full = share == 1
     prices = data.history_file(data.MARKETS // share, data.HISTORY_POINTS // share)
     events = data.events_file(data.EVENTS // share, data.EVENT_MARKETS // share)
-    found_peers.update(peers())
-    compare("history", prices, (history_ours, history_by_loops), {"json": 8.0, "orjson": 6.0} if full else {})
+    compare("history", prices, history_ours, {"json": 8.0, "orjson": 6.0, "pandas": 35.0} if full else {})
     memory("history", "history_ours", prices, 404 if full else None)
     timed = best(lambda: count_records(history.iter_history(chunks(prices))), ROUNDS)
     say("W1", "history to records, CPU", timed.cpu, "s")
-    compare("events", events, (events_ours, events_by_loops), {"json": 4.0, "orjson": 2.5} if full else {})
+    compare("events", events, events_ours, {"json": 4.0, "orjson": 2.5, "pandas": 12.0} if full else {})
     memory("events", "events_ours", events, 300 if full else None)
     timed = best(lambda: count_records(stream.iter_gamma(chunks(events))), ROUNDS)
     say("W1", "events to records, CPU", timed.cpu, "s")
 
-
-found_peers: dict[str, Loads] = {}
 
 if __name__ == "__main__":
     main()

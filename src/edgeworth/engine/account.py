@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from edgeworth.core.panel import NEVER, UNKNOWN_TIME, Int64s
 from edgeworth.engine import layout as at
-from edgeworth.engine.compiled import step
+from edgeworth.engine.compiled import piece
 from edgeworth.engine.fees import taker_fee_e6
 from edgeworth.engine.gate import GateCode
 from edgeworth.engine.layout import FillKind, Inputs, Limits, State, i64
@@ -32,7 +32,7 @@ _NEVER: Final = int(NEVER)
 _ALWAYS: Final = int(UNKNOWN_TIME)
 
 
-@step
+@piece
 def affordable_lots(budget_e6: int, price_e4: int, rate_e6: int, exponent: int) -> int:
     """Return the largest number of lots whose price plus fee does not exceed the budget (and at most `MAX_LOTS`)."""
     most = min(budget_e6 // price_e4, at.MAX_LOTS)
@@ -57,13 +57,13 @@ def affordable_lots(budget_e6: int, price_e4: int, rate_e6: int, exponent: int) 
     return max(lots, 0)
 
 
-@step
+@piece
 def equity(account: Int64s) -> int:
     """Return cash, reserved cash and positions at the executable bid."""
     return i64(account[at.CASH] + account[at.RESERVED] + account[at.VALUE])
 
 
-@step
+@piece
 def end_decline_of(account: Int64s, peak: int, trough: int) -> None:
     """Note a decline from `peak` to `trough` if it is the worst so far, in dollars or as a share."""
     drop = peak - trough
@@ -73,7 +73,7 @@ def end_decline_of(account: Int64s, peak: int, trough: int) -> None:
         account[at.WORST_PPM] = max(account[at.WORST_PPM], ratio_ppm(drop, peak))
 
 
-@step
+@piece
 def note_equity(account: Int64s) -> None:
     """Update the highest equity and the lowest since."""
     now = equity(account)
@@ -86,7 +86,7 @@ def note_equity(account: Int64s) -> None:
         account[at.TROUGH] = now
 
 
-@step
+@piece
 def sample_curve(account: Int64s, curve: Int64s, t: int) -> None:
     """Append a row of the equity curve, or replace the last one of the same instant; check the balance."""
     kept = account[at.CASH] + account[at.RESERVED] + account[at.POSITIONS] + account[at.FEES]
@@ -106,21 +106,21 @@ def sample_curve(account: Int64s, curve: Int64s, t: int) -> None:
     account[at.CURVE_COUNT] = row + 1
 
 
-@step
+@piece
 def add_exposure(terms: Int64s, exposure: Int64s, market: int, amount: int) -> None:
     """Move the exposure of a market's event and category."""
     exposure[0, terms[market, at.EVENT]] += amount
     exposure[1, terms[market, at.CATEGORY]] += amount
 
 
-@step
+@piece
 def finish_opinion(account: Int64s, codes: npt.NDArray[np.int8], opinion: int, code: int) -> None:
     """Give an opinion its final code."""
     codes[opinion] = code
     account[at.COUNTS + code] += 1
 
 
-@step
+@piece
 def free(view: Inputs, state: State, market: int, code: int, point: int) -> None:
     """Leave a market without position or order; from `point` on its opinions get `code`, or are considered if 0."""
     hot, cold = state.hot, state.cold
@@ -129,20 +129,29 @@ def free(view: Inputs, state: State, market: int, code: int, point: int) -> None
     hot[market, at.LOW] = 0
     hot[market, at.SPAN] = at.PRICES
     cold[market, at.FLAGS] = 0
+    state.busy[market] = 0
     block(view, state, market, code, point)
 
 
-@step
+@piece
 def block(view: Inputs, state: State, market: int, code: int, point: int) -> None:
     """Give opinions before `point` the code that stood, and let `code` stand for those from there on (0 = none)."""
     cold = state.cold
     if cold[market, at.BLOCKED] != 0:
         judge_passed(view, state, market, point)
     cold[market, at.BLOCKED] = code
-    state.hot[market, at.WAKE] = i64(at.NO_POINT) if code != 0 else next_hopeful(view, state, market)
+    if code == 0:
+        call_at(state.due, next_hopeful(view, state, market))
 
 
-@step
+@piece
+def call_at(due: npt.NDArray[np.uint64], position: int) -> None:
+    """Have the walk look at a tape position in full; a needless look changes nothing."""
+    if position < at.NO_POINT:
+        due[position >> 6] |= np.uint64(1) << np.uint64(position & 63)
+
+
+@piece
 def next_hopeful(view: Inputs, state: State, market: int) -> int:
     """Return where the market's next opinion with an edge stands, and give those before it their code.
 
@@ -161,7 +170,7 @@ def next_hopeful(view: Inputs, state: State, market: int) -> int:
     return wake
 
 
-@step
+@piece
 def appraise(view: Inputs, point: int, opinion: int) -> tuple[int, int, int]:
     """Return (fair value, all-in cost, ask) of one share; the fair value is -1 when the opinion is not usable."""
     market, se = market_at(view.word, point), view.se[opinion]
@@ -174,7 +183,7 @@ def appraise(view: Inputs, point: int, opinion: int) -> tuple[int, int, int]:
     return fair, ask * 100 + taker_fee_e6(i64(1_000_000), ask, rate, exponent), ask
 
 
-@step
+@piece
 def judge_passed(view: Inputs, state: State, market: int, point: int) -> None:
     """Give the market's opinions before `point` the code that blocks it."""
     cold, codes, opinion = state.cold, state.codes, view.opinion
@@ -187,7 +196,7 @@ def judge_passed(view: Inputs, state: State, market: int, point: int) -> None:
     cold[market, at.NEXT] = k
 
 
-@step
+@piece
 def place(view: Inputs, state: State, point: int, opinion: int, terms: tuple[int, int]) -> None:
     """Reserve the budget of an order that waits for its market's next observation; `terms` = (budget, fair value)."""
     market, budget = market_at(view.word, point), terms[0]
@@ -202,11 +211,12 @@ def place(view: Inputs, state: State, point: int, opinion: int, terms: tuple[int
     add_exposure(view.terms, state.exposure, market, budget)
     cold[market, at.FLAGS] = at.PENDING
     state.hot[market, at.SPAN] = 0
+    state.busy[market] = 1
     cold[market, at.NEXT] = opinion + 1
     block(view, state, market, i64(_ALREADY_HELD), i64(point))
 
 
-@step
+@piece
 def cancel(view: Inputs, state: State, market: int, code: int, point: int) -> None:
     """Release a pending order's reserve; from `point` on the market may be tried again."""
     budget = state.cold[market, at.BUDGET]
@@ -217,7 +227,7 @@ def cancel(view: Inputs, state: State, market: int, code: int, point: int) -> No
     free(view, state, market, i64(0), point)
 
 
-@step
+@piece
 def fee_terms(view: Inputs, market: int, point: int) -> tuple[int, int]:
     """Return (rate, exponent) in force at a tape position; (0, 1) when free."""
     fees = view.fees
@@ -228,25 +238,25 @@ def fee_terms(view: Inputs, market: int, point: int) -> tuple[int, int]:
     return rate, exponent
 
 
-@step
+@piece
 def market_at(word: npt.NDArray[Any], point: int) -> int:
     """Return the market of a tape position."""
     return i64(word[point] >> at.PRICE_BITS)
 
 
-@step
+@piece
 def price_at(word: npt.NDArray[Any], point: int) -> int:
     """Return the YES price of a tape position."""
     return i64(word[point] & at.PRICE_MASK)
 
 
-@step
+@piece
 def quote_index(terms: Int64s, market: int, side: int, price: int) -> int:
     """Return where the leg's mid stands in the quote tables."""
     return i64(terms[market, at.TABLE] + (price if side > 0 else 10_000 - price))
 
 
-@step
+@piece
 def enter(view: Inputs, limits: Limits, state: State, point: int) -> bool:
     """Fill the pending order at this observation and return True, or cancel it with a code and return False."""
     market, price, t = market_at(view.word, point), price_at(view.word, point), i64(view.t[point])
@@ -287,7 +297,7 @@ def enter(view: Inputs, limits: Limits, state: State, point: int) -> bool:
     return True
 
 
-@step
+@piece
 def _hold(view: Inputs, limits: Limits, state: State, what: tuple[int, int, int], bought: tuple[int, int, int]) -> None:
     """Set what marks and exits of the new position need: what = (market, point, side), bought = (ask, lots, bid).
 
@@ -320,12 +330,12 @@ def _hold(view: Inputs, limits: Limits, state: State, what: tuple[int, int, int]
     cold[market, at.DEADLINE] = _NEVER
     if limits.max_hold > 0:
         cold[market, at.DEADLINE] = view.t[point] + limits.max_hold
-        hot[market, at.WAKE] = first_point_from(view.t, point, cold[market, at.DEADLINE])
+        call_at(state.due, first_point_from(view, market, i64(cold[market, at.DEADLINE])))
     cold[market, at.ENTRIES] += 1
     cold[market, at.FLAGS] = at.HELD
 
 
-@step
+@piece
 def first_bid_from(bids: npt.NDArray[np.int16], base: int, side: int, least: int) -> int:
     """Return the lowest mid of the leg whose bid is at least `least`, or `PRICES`; bids rise with the mid."""
     low, high = i64(0), i64(at.PRICES)
@@ -338,20 +348,21 @@ def first_bid_from(bids: npt.NDArray[np.int16], base: int, side: int, least: int
     return low
 
 
-@step
-def first_point_from(t: Int64s, point: int, least: int) -> int:
-    """Return the first tape position after `point` at or after the instant `least`, `NO_POINT` when there is none."""
-    low, high = i64(point + 1), i64(len(t))
+@piece
+def first_point_from(view: Inputs, market: int, least: int) -> int:
+    """Return the tape position of the market's first point at or after an instant, `NO_POINT` when there is none."""
+    low, high = i64(view.terms[market, at.POINT_FIRST]), i64(view.terms[market, at.POINT_LAST])
+    last = high
     while low < high:
         middle = (low + high) // 2
-        if t[middle] >= least:
+        if view.t[view.position[middle]] >= least:
             high = middle
         else:
             low = middle + 1
-    return low if low < len(t) else i64(at.NO_POINT)
+    return i64(view.position[low]) if low < last else i64(at.NO_POINT)
 
 
-@step
+@piece
 def _open_trade(
     account: Int64s, trades: Int64s, cold: Int64s, what: tuple[int, int, int, int], money: tuple[int, int, int, int]
 ) -> int:
@@ -382,7 +393,7 @@ def _open_trade(
     return i64(row)
 
 
-@step
+@piece
 def _append_fill(
     account: Int64s,
     fills: Int64s,
@@ -403,7 +414,7 @@ def _append_fill(
     account[at.FILL_COUNT] = row + 1
 
 
-@step
+@piece
 def _release(
     view: Inputs, state: State, what: tuple[int, int, int, int], size: tuple[int, int, int, int], fee: int
 ) -> None:
@@ -438,7 +449,7 @@ def _release(
     )
 
 
-@step
+@piece
 def leave(view: Inputs, limits: Limits, state: State, point: int) -> bool:
     """Sell what the depth of this observation takes of a position whose exit was decided earlier; tell if anything."""
     market, price, t = market_at(view.word, point), price_at(view.word, point), i64(view.t[point])
@@ -462,7 +473,7 @@ def leave(view: Inputs, limits: Limits, state: State, point: int) -> bool:
     return True
 
 
-@step
+@piece
 def settle(view: Inputs, state: State, end: int) -> None:
     """Pay out a market whose resolution has become known; a void returns the price paid, never the fees."""
     market, t, point = (

@@ -44,11 +44,13 @@ class Inputs(NamedTuple):
 
     t: Int64s
     word: npt.NDArray[np.unsignedinteger[Any]]  # (N,) slot of the market << 14 | price
+    position: Int32s  # (N,) tape index of each panel point, market by market
     opinion: Int32s  # (F,) tape positions, market by market
     side: npt.NDArray[np.int8]
     p: Floats  # (F,) probability
     se: Floats  # (F,) its standard error
-    terms: Int64s  # (M, 13) what a market is; from here on a market is its slot on the tape
+    terms: Int64s  # (M, TERM_COLUMNS) what a market is; from here on a market is its slot on the tape
+    facts: Int64s  # the same memory, flat
     members: Int32s  # (M,) slots, event by event, in the panel's order
     fees: Int64s  # (K, 3) since, rate, exponent
     ends: Int64s  # (R, 4) resolutions: market, known at, tape position, payout
@@ -82,7 +84,12 @@ class State(NamedTuple):
 
     hot: Int64s  # (M, 8) what a mark needs: one cache line per market
     marks: Int64s  # (8 M,) the same memory, flat: cheaper to index
-    cold: Int64s  # (M, 16) the order or exit that waits, and what blocks an entry
+    busy: npt.NDArray[np.uint8]  # (M,) 1 where a position is held or an order waits
+    due: npt.NDArray[np.uint64]  # a bit a point: here the walk looks at it in full
+    queue: npt.NDArray[np.uint64]  # (WINDOW,) points of busy markets, picked out of a window of the tape
+    path: Int64s  # (WINDOW,) value of all positions after each of them
+    cold: Int64s  # (M, COLD_COLUMNS) the order or exit that waits, and what blocks an entry
+    orders: Int64s  # the same memory, flat
     exposure: Int64s  # (2, X) by event and by category
     account: Int64s
     codes: npt.NDArray[np.int8]  # (F,) final code of each opinion
@@ -93,6 +100,7 @@ class State(NamedTuple):
 
 ALWAYS: Final = 1 << 40  # a bid that is never reached
 NO_POINT: Final = 2**31 - 1  # a tape position that is never reached
+WINDOW: Final = 128  # points from which those of busy markets are picked at once
 
 HELD: Final = 1
 PENDING: Final = 2
@@ -104,9 +112,8 @@ BID: Final = 1
 BASE: Final = 2  # where the leg's block begins in `bids`
 LOW: Final = 3  # YES prices from LOW on, SPAN of them, decide nothing
 SPAN: Final = 4
-WAKE: Final = 5  # tape position from which on every point needs more: an opinion, or the time to leave
-PAID: Final = 6  # price per share
-DIRECTION: Final = 7
+PAID: Final = 5  # price per share
+DIRECTION: Final = 6
 
 # cold
 ORDER_T: Final = 0
@@ -123,6 +130,7 @@ NEXT: Final = 10  # the market's first opinion without a code; while BLOCKED tho
 STOP: Final = 11
 TAKE: Final = 12
 DEADLINE: Final = 13
+COLD_COLUMNS: Final = 16
 
 # terms
 EVENT: Final = 0
@@ -136,8 +144,11 @@ OPINION_FIRST: Final = 7
 OPINION_LAST: Final = 8
 MEMBER_FIRST: Final = 9
 MEMBER_LAST: Final = 10
-END: Final = 12  # tape position of the resolution, NO_POINT without one
 PLAIN: Final = 11  # 1 when the bids never fall as the mid rises
+END: Final = 12  # tape position of the resolution, NO_POINT without one
+POINT_FIRST: Final = 13  # the market's points in `position`
+POINT_LAST: Final = 14
+TERM_COLUMNS: Final = 15
 
 # ends
 END_MARKET: Final = 0

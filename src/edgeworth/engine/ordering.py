@@ -20,12 +20,12 @@ def stable_time_order(t: Int64s) -> Int32s:
     span = int(t.max()) - low
     if span < 0 or span >= 2**62:
         return np.argsort(t, kind="stable").astype(np.int32)
-    unit = _unit(t, low)
+    unit = step_of(t, low)
     return _radix(t, low, unit, span // unit)
 
 
 @kernel
-def _unit(t: Int64s, low: int) -> int:
+def step_of(t: Int64s, low: int) -> int:
     """Return the largest of minute, second, microsecond that divides every distance from `low`."""
     k, count = 0, len(t)
     while k < count and (t[k] - low) % MINUTE == 0:  # a division by a constant costs a tenth of one by a variable

@@ -13,6 +13,7 @@ from edgeworth.core.panel import NEVER, Floats, Int32s, Int64s, Outcomes, Panel
 from edgeworth.core.units import DAY
 from edgeworth.engine.fees import FeeTable
 from edgeworth.engine.layout import NO_POINT, PRICE_BITS, PRICE_MASK
+from edgeworth.engine.merging import merge_markets
 from edgeworth.engine.ordering import inverse, scatter, stable_time_order
 
 Int16s = npt.NDArray[np.int16]
@@ -88,19 +89,23 @@ def order_points(panel: Panel) -> Tape:
         raise ValueError("a tape holds fewer than 2**31 - 1 points")
     if panel.point_count and not 0 <= panel.price_e4.min() <= panel.price_e4.max() <= 10_000:
         raise ValueError("a price lies outside [0, 1]")  # the walk looks quotes up by price
-    row = stable_time_order(np.ascontiguousarray(panel.t))
-    position = inverse(row)
-    wide: Any = np.uint32 if panel.market_count <= 2 ** (32 - PRICE_BITS) else np.uint64
     offsets = np.asarray(panel.offsets, np.int64)
-    # by first appearance; markets without a point come last
+    t, price = _fixed(panel.t), _fixed(panel.price_e4)
     some = np.diff(offsets) > 0
-    first = np.full(panel.market_count, NO_POINT, np.int64)
+    first = np.full(panel.market_count, NEVER, np.int64)  # markets without a point come last
+    first[some] = t[offsets[:-1][some]]
+    wide: Any = np.uint32 if panel.market_count <= 2 ** (32 - PRICE_BITS) else np.uint64
+    merged = merge_markets(t, price, offsets, first) if wide is np.uint32 else None
+    if merged is not None:
+        when, word, position, slot_market = merged
+        return Tape(when, word, position, offsets, slot_market)
+    position = inverse(stable_time_order(t))
     first[some] = position[offsets[:-1][some]]
     slot_market = np.argsort(first, kind="stable").astype(np.int32)
     slot: npt.NDArray[Any] = np.empty(panel.market_count, wide)
     slot[slot_market] = np.arange(panel.market_count, dtype=wide)
-    t, word = scatter(_fixed(panel.t), _fixed(panel.price_e4), _fixed(offsets), position, slot << wide(PRICE_BITS))
-    return Tape(t, word, position, offsets, slot_market)
+    when, word = scatter(t, price, _fixed(offsets), position, slot << wide(PRICE_BITS))
+    return Tape(when, word, position, offsets, slot_market)
 
 
 def _fixed(array: npt.NDArray[Any]) -> npt.NDArray[Any]:

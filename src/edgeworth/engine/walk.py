@@ -32,10 +32,11 @@ from edgeworth.engine.account import (
     sample_curve,
     settle,
 )
-from edgeworth.engine.compiled import kernel, step
+from edgeworth.engine.compiled import kernel, piece
 from edgeworth.engine.fills import quote_table
 from edgeworth.engine.gate import GateCode, blocked, gate
 from edgeworth.engine.layout import FillKind, Inputs, Limits, State, i64
+from edgeworth.engine.prefetch import soon
 from edgeworth.engine.result import EngineResult, make_result
 from edgeworth.engine.sizing import decide, drawdown_scale_ppm, exclusive_stakes, kelly, part, ratio_ppm
 from edgeworth.engine.types import EngineConfig, EngineMarkets, EngineOpinions, Tape
@@ -56,9 +57,7 @@ _BITS: Final = np.uint32(at.PRICE_BITS)
 _MASK: Final = np.uint32(at.PRICE_MASK)
 _WRAP: Final = 2**32 - 1
 _ROW: Final = np.uint32(3)  # a market has 2**3 marks
-_LOTS, _BID, _BASE, _LOW, _SPAN, _WAKE = (
-    np.uint64(slot) for slot in (at.LOTS, at.BID, at.BASE, at.LOW, at.SPAN, at.WAKE)
-)
+_LOTS, _BID, _BASE, _LOW, _SPAN = (np.uint64(slot) for slot in (at.LOTS, at.BID, at.BASE, at.LOW, at.SPAN))
 
 
 @kernel
@@ -67,7 +66,7 @@ def walk(view: Inputs, limits: Limits, state: State) -> None:
     _walk(view, limits, state)
 
 
-@step
+@piece
 def _walk(view: Inputs, limits: Limits, state: State) -> None:
     point, end, day = i64(0), i64(0), i64(0)
     count = i64(len(view.t))
@@ -76,6 +75,7 @@ def _walk(view: Inputs, limits: Limits, state: State) -> None:
         stop = count
         if end < len(view.ends):
             stop = min(stop, view.ends[end, at.END_POSITION])
+            _soon_market(view, state, view.ends[end, at.END_MARKET])
         if day < len(view.days):
             stop = min(stop, view.days[day, 1])
         point = advance(view, limits, state, point, stop)
@@ -92,7 +92,7 @@ def _walk(view: Inputs, limits: Limits, state: State) -> None:
     _finish(view, state)
 
 
-@step
+@piece
 def _finish(view: Inputs, state: State) -> None:
     """Cancel what still waits, give the last codes, close the last decline and write the last row."""
     for market in range(i64(len(state.cold))):
@@ -109,12 +109,12 @@ def _finish(view: Inputs, state: State) -> None:
         sample_curve(account, state.curve, last)
 
 
-@step
+@piece
 def advance(view: Inputs, limits: Limits, state: State, point: int, stop: int) -> int:
     """Walk the points from `point` up to `stop` and return where it stands: there, or where a buffer was full."""
     cold, account = state.cold, state.account
     while True:
-        point = _glide(view.word, view.bids, state.marks, account, (point, stop))
+        point = _glide(view, state, (point, stop))
         if point >= stop:
             return point
         observe(view, limits, state, point)
@@ -131,39 +131,115 @@ def advance(view: Inputs, limits: Limits, state: State, point: int, stop: int) -
             return point
 
 
-@step
-def _glide(word: Any, bids: Any, marks: Int64s, account: Int64s, where: tuple[int, int]) -> int:
+@piece
+def _glide(view: Inputs, state: State, where: tuple[int, int]) -> int:
     """Pass over points at which nothing is decided and return the first that needs more, or the stop.
 
-    This is where the time goes, so it has no branch that is hard to predict: a market that is not held has zero lots
-    and moves nothing, one that waits has an empty window of prices, and one with an opinion due has a position from
-    which it needs more.
+    This is where the time goes, so it has no branch that is hard to predict. Who is busy changes only at points that
+    need more; so the points of busy markets are first picked out of a stretch without such points, then marked.
     """
     point, stop = where
-    value = account[at.VALUE]
-    money = account[at.CASH] + account[at.RESERVED]
-    peak, trough = account[at.PEAK] - money, account[at.TROUGH] - money
     while point < stop:
-        packed = word[np.uint64(point)]
+        limit = min(stop, point + at.WINDOW)
+        last = _quiet_until(state.due, point, limit)
+        if last < limit:
+            soon(view.t, last)
+            _soon_market(view, state, market_at(view.word, last))
+        picked = _pick(view.word, state.busy, state.queue, (point, last))
+        marked = _mark(view.word, view.bids, state, picked)
+        if marked < picked:
+            return i64(state.queue[marked])
+        point = last
+        if last < limit:
+            break
+    return point
+
+
+@piece
+def _soon_market(view: Inputs, state: State, market: int) -> None:
+    """Have the rows of a market fetched that will be needed soon: two cache lines each, and its marks."""
+    for line in (0, 8):
+        soon(state.orders, at.COLD_COLUMNS * market + line)
+        soon(view.facts, at.TERM_COLUMNS * market + line)
+    soon(state.marks, 8 * market)
+
+
+@piece
+def _quiet_until(due: npt.NDArray[np.uint64], point: int, limit: int) -> int:
+    """Return the first position from `point` on that must be looked at, or the limit."""
+    place, skip = point >> 6, np.uint64(point & 63)
+    bits = due[place] >> skip << skip
+    while bits == 0:
+        place += 1
+        if place << 6 >= limit:
+            return limit
+        bits = due[place]
+    position = place << 6
+    for width in (np.uint64(32), np.uint64(16), np.uint64(8), np.uint64(4), np.uint64(2), np.uint64(1)):
+        if bits & ((np.uint64(1) << width) - np.uint64(1)) == 0:
+            bits >>= width
+            position += i64(width)
+    return min(position, limit)
+
+
+@piece
+def _pick(word: Any, busy: Any, queue: Any, span: tuple[int, int]) -> int:
+    """Write down the points of busy markets and return how many there are."""
+    count = np.uint64(0)
+    for point in range(np.uint64(span[0]), np.uint64(span[1])):
+        queue[count] = point
+        count += np.uint64(busy[np.uint64(word[point] >> _BITS)])
+    return i64(count)
+
+
+@piece
+def _mark(word: Any, bids: Any, state: State, count: int) -> int:
+    """Mark the queued points and return how many: all, or those before the first price outside its window.
+
+    A market with an order that waits has an empty window.
+    """
+    marks, queue, path, account = state.marks, state.queue, state.path, state.account
+    value, done = account[at.VALUE], np.uint64(0)
+    while done < np.uint64(count):
+        packed = word[queue[done]]
         m, price = np.uint64((packed >> _BITS) << _ROW), i64(packed & _MASK)
         # one comparison for both ends of the window: below it the difference wraps around
-        if ((price - marks[m | _LOW]) & _WRAP) >= marks[m | _SPAN] or point >= marks[m | _WAKE]:
+        if ((price - marks[m | _LOW]) & _WRAP) >= marks[m | _SPAN]:
             break
         bid = i64(bids[np.uint64(marks[m | _BASE] + price)])
         value += marks[m | _LOTS] * (bid - marks[m | _BID])
         marks[m | _BID] = bid
+        path[done] = value
+        done += np.uint64(1)
+    if done > np.uint64(0):
+        account[at.VALUE] = value
+        _note_path(account, path, i64(done))
+    return i64(done)
+
+
+@piece
+def _note_path(account: Int64s, path: Int64s, count: int) -> None:
+    """Update the highest equity and the lowest since with the values of a stretch in which only marks moved."""
+    money = account[at.CASH] + account[at.RESERVED]
+    peak, trough = account[at.PEAK] - money, account[at.TROUGH] - money
+    low, high = path[0], path[0]
+    for k in range(np.uint64(count)):
+        low, high = min(low, path[k]), max(high, path[k])
+    if high <= peak:
+        account[at.TROUGH] = min(trough, low) + money
+        return
+    for k in range(np.uint64(count)):
+        value = path[k]
         trough = min(trough, value)
         if value > peak:
             if trough < peak:
                 end_decline_of(account, peak + money, trough + money)
             peak = value
             trough = value
-        point += 1
-    account[at.VALUE], account[at.PEAK], account[at.TROUGH] = value, peak + money, trough + money
-    return point
+    account[at.PEAK], account[at.TROUGH] = peak + money, trough + money
 
 
-@step
+@piece
 def observe(view: Inputs, limits: Limits, state: State, point: int) -> None:
     """Handle one point of a market in full: execute a waiting order, mark the position, consider its exits."""
     market, t = market_at(view.word, point), i64(view.t[point])
@@ -187,7 +263,7 @@ def observe(view: Inputs, limits: Limits, state: State, point: int) -> None:
         sample_curve(account, state.curve, t)
 
 
-@step
+@piece
 def _consider_exit(limits: Limits, hot: Int64s, cold: Int64s, market: int, t: int) -> None:
     """Decide to leave at the next observation: stop, then target, then edge gone, then time."""
     bid, paid = i64(hot[market, at.BID]), i64(hot[market, at.PAID])
@@ -207,7 +283,7 @@ def _consider_exit(limits: Limits, hot: Int64s, cold: Int64s, market: int, t: in
         hot[market, at.SPAN] = 0
 
 
-@step
+@piece
 def consider(view: Inputs, limits: Limits, state: State, point: int, opinion: int) -> None:
     """Give the opinion of this point a gate code, or place an order that waits; its market is not blocked."""
     fair, cost, ask = appraise(view, point, opinion)
@@ -224,7 +300,7 @@ def consider(view: Inputs, limits: Limits, state: State, point: int, opinion: in
         block(view, state, market, i64(0), point)
 
 
-@step
+@piece
 def _try_order(view: Inputs, limits: Limits, state: State, where: tuple[int, int], terms: tuple[int, int, int]) -> int:
     """Place the order and return 0, or return the code that denies it; terms = (fair value, cost, ask)."""
     (point, opinion), (fair, cost, ask) = where, terms
@@ -258,7 +334,7 @@ def _try_order(view: Inputs, limits: Limits, state: State, where: tuple[int, int
     return 0
 
 
-@step
+@piece
 def _rooms(
     terms: Int64s, limits: Limits, exposure: Int64s, account: Int64s, market: int
 ) -> tuple[int, int, int, int, int, int, int]:
@@ -305,7 +381,7 @@ def _joint_share(view: Inputs, limits: Limits, state: State, where: tuple[int, i
     return float(exclusive_stakes(p[:count], c[:count])[mine])
 
 
-@step
+@piece
 def _opinions_at(view: Inputs, market: int, t: int) -> tuple[int, int]:
     """Return the range of the market's opinions at the instant `t`."""
     low, high = i64(view.terms[market, at.OPINION_FIRST]), i64(view.terms[market, at.OPINION_LAST])
@@ -358,7 +434,7 @@ def make_inputs(tape: Tape, markets: EngineMarkets, opinions: EngineOpinions, co
     quotes, bids = make_quotes(ticks.astype(np.int64), config)
     members = np.argsort(markets.event, kind="stable").astype(np.int32)
     ordered = markets.event[members]
-    terms = np.zeros((len(markets.event), 13), np.int64)
+    terms = np.zeros((len(markets.event), at.TERM_COLUMNS), np.int64)
     terms[:, at.EVENT], terms[:, at.CATEGORY] = markets.event, markets.category
     terms[:, at.EXCLUSIVE], terms[:, at.MIN_LOTS] = markets.exclusive, markets.min_lots
     terms[:, at.TABLE] = tick_class * at.PRICES
@@ -369,17 +445,21 @@ def make_inputs(tape: Tape, markets: EngineMarkets, opinions: EngineOpinions, co
     slot[order] = np.arange(len(order), dtype=np.int32)
     terms[:, at.MEMBER_FIRST] = np.searchsorted(ordered, markets.event, side="left")
     terms[:, at.MEMBER_LAST] = np.searchsorted(ordered, markets.event, side="right")
+    terms[:, at.POINT_FIRST], terms[:, at.POINT_LAST] = tape.offsets[:-1], tape.offsets[1:]
     terms[:, at.END] = at.NO_POINT
     terms[tape.end_market, at.END] = tape.end_position
     terms[:, at.PLAIN] = bool((np.diff(quotes[at.BID_ROW].reshape(-1, at.PRICES)) >= 0).all()) if len(ticks) else 1
+    by_slot = terms[order]
     arrays = Inputs(
         t=tape.t,
         word=tape.word,
+        position=tape.position,
         opinion=opinions.position,
         side=opinions.side,
         p=opinions.p,
         se=opinions.se,
-        terms=terms[order],
+        terms=by_slot,
+        facts=by_slot.reshape(-1),
         members=slot[members],
         fees=np.column_stack([fees.since, fees.rate_e6, fees.exponent]).astype(np.int64),
         ends=np.column_stack([slot[tape.end_market], tape.end_t, tape.end_position, tape.end_payout_e4]).astype(
@@ -415,26 +495,38 @@ def _days(tape: Tape) -> Int64s:
 
 
 def _idle_rows(view: Inputs) -> Int64s:
-    """Return the marks of markets without a position, a cache line each, that wait for their first opinion."""
+    """Return the marks of markets without a position, a cache line each."""
     count = len(view.terms)
     raw = np.empty(8 * count + 8, np.int64)
     skip = -raw.ctypes.data % 64 // 8
     rows = raw[skip : skip + 8 * count].reshape(count, 8)
-    rows[:] = np.array([0, 0, 0, 0, at.PRICES, at.NO_POINT, 0, 0])
-    first, last = view.terms[:, at.OPINION_FIRST], view.terms[:, at.OPINION_LAST]
-    some = first < last
-    rows[some, at.WAKE] = view.opinion[first[some]]
+    rows[:] = np.array([0, 0, 0, 0, at.PRICES, 0, 0, 0])
     return rows
+
+
+def _first_calls(view: Inputs) -> npt.NDArray[np.uint64]:
+    """Return a bit a point, set where a market has its first opinion."""
+    due = np.zeros(len(view.word) // 64 + 2, np.uint64)
+    first, last = view.terms[:, at.OPINION_FIRST], view.terms[:, at.OPINION_LAST]
+    position = view.opinion[first[first < last]].astype(np.int64)
+    np.bitwise_or.at(due, position >> 6, np.uint64(1) << (position & 63).astype(np.uint64))
+    return due
 
 
 def new_state(view: Inputs, markets: EngineMarkets, config: EngineConfig, capacity: int) -> State:
     """Return the empty state of an account that holds the bankroll."""
     count, hot = len(markets.event), _idle_rows(view)
+    cold = np.zeros((count, at.COLD_COLUMNS), np.int64)
     groups = int(max(markets.event.max(initial=-1), markets.category.max(initial=-1))) + 1
     state = State(
         hot=hot,
         marks=hot.reshape(-1),
-        cold=np.zeros((count, 16), np.int64),
+        busy=np.zeros(count, np.uint8),
+        due=_first_calls(view),
+        queue=np.zeros(at.WINDOW + 1, np.uint64),
+        path=np.zeros(at.WINDOW, np.int64),
+        cold=cold,
+        orders=cold.reshape(-1),
         exposure=np.zeros((2, groups), np.int64),
         account=np.zeros(at.ACCOUNT_SLOTS, np.int64),
         codes=np.zeros(len(view.side), np.int8),

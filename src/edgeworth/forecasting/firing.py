@@ -8,7 +8,10 @@ value on shuffled pieces and single rows: one that looks at its neighbours is re
 import dataclasses
 import functools
 import operator
+import os
+from collections import deque
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
 
 CHUNK = 500_000  # points whose features are held at once
 _SAMPLE = 300
+_Found = tuple[Int64s, Decisions | None]  # rows where a rule fires in a chunk, and how
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,23 +75,35 @@ def fire(
     asked = np.arange(panel.point_count) if rows is None else np.asarray(rows, np.int64)
     if features.height != len(asked):
         raise ValueError("features must have one row for each asked point")
-    rule.add(asked, features)
+    rule.keep(rule.evaluate(asked, features, None, check=True))
     return rule.firings()
 
 
-def fire_all(panel: Panel, strategies: Sequence[Strategy], rows: Int64s | None = None) -> list[Firings]:
-    """Return where each strategy fires; features that several read are computed once per chunk."""
+def fire_all(
+    panel: Panel, strategies: Sequence[Strategy], rows: Int64s | None = None, *, threads: int = 0
+) -> list[Firings]:
+    """Return where each strategy fires; features that several read are computed once per chunk.
+
+    `threads` (0 = one per processor) work on chunks side by side and change no result.
+    """
     view = View(panel)
     rules = [_Rule(strategy, panel.market_count) for strategy in strategies]
     for rule in rules:
         rule.choose_markets(view)
-    sampled = False
-    for chosen in _chunks(panel, rows):
-        owner = owners(panel, chosen)
-        if not sampled and len(chosen):
-            sampled = True
-            _check_sample(view, rules, chosen)
-        _fire_chunk(view, rules, chosen, owner)
+    first, *rest = _chunks(panel, rows) or [np.empty(0, np.int64)]
+    if len(first):
+        _check_sample(view, rules, first)
+    _keep(rules, _fire_chunk(view, rules, first, _unchecked(rules)))
+    workers = threads or os.cpu_count() or 1
+    with ThreadPoolExecutor(workers) as pool:
+        under_way: deque[Future[list[_Found]]] = deque()
+        for chunk in rest:
+            # what is checked depends on the order of chunks alone, not on which thread is faster
+            under_way.append(pool.submit(_fire_chunk, view, rules, chunk, _unchecked(rules)))
+            if len(under_way) >= workers:
+                _keep(rules, under_way.popleft().result())
+        for done in under_way:
+            _keep(rules, done.result())
     return [rule.firings() for rule in rules]
 
 
@@ -123,8 +139,8 @@ class _Rule:
         self.calls = self._whole = calls_of(strategy)
         self.markets = np.ones(markets, np.bool_)
         self._masks: list[npt.NDArray[np.bool_]] | None = None
-        self._found: list[tuple[Int64s, Decisions]] = []
-        self._checked = 0
+        self._found: list[_Found] = []
+        self.checked = False
         self._sort_needs()
 
     def _sort_needs(self) -> None:
@@ -164,30 +180,35 @@ class _Rule:
         )
         self._sort_needs()
 
-    def preselect(self, light: "pl.DataFrame", index: Int64s) -> Int64s:
+    def preselect(self, light: "pl.DataFrame", index: Int64s, check: bool) -> Int64s:
         """Decide the parts that need no kernel; return the positions where the rule may still fire."""
         condition = self._cheap_condition() if self.heavy and len(index) else None
         if condition is None:
             return index
         frame = _pick(light, self.cheap, index)
-        if not self._checked:
+        if check:
             self._check(frame, {"when": condition})
         holds: npt.NDArray[np.bool_] = run(self.strategy, frame, {"when": condition})["when"].to_numpy()
         return index[holds]
 
-    def add(self, rows: Int64s, frame: "pl.DataFrame", market: Int32s | None = None) -> None:
+    def evaluate(self, rows: Int64s, frame: "pl.DataFrame", market: Int32s | None, check: bool) -> "_Found":
         """Evaluate the calls on rows whose features are complete; `market` is needed after `choose_markets`."""
         if not len(rows):
-            return
+            return rows, None
         allowed = None if self._masks is None else [mask[market] for mask in self._masks]
         said = decide(self.strategy, frame, self.calls, allowed)
         fired = np.flatnonzero(said.side)
-        if not self._checked:
+        if check:
             prefer = stream(0, "prefer", len(fired)).permutation(fired)
             self._check(frame, expressions(self.calls), prefer)
-            self._checked = int(len(fired) > 0)
         p, se = (None if values is None else values[fired] for values in (said.p, said.se))
-        self._found.append((rows[fired], Decisions(said.side[fired], said.reason[fired], p, se)))
+        return rows[fired], Decisions(said.side[fired], said.reason[fired], p, se)
+
+    def keep(self, found: "_Found") -> None:
+        """Add what was found on the next chunk; a rule counts as checked once it was compared where it fires."""
+        if found[1] is not None:
+            self._found.append(found)
+            self.checked = self.checked or len(found[0]) > 0
 
     def firings(self) -> Firings:
         """Return everything found."""
@@ -196,11 +217,11 @@ class _Rule:
         return Firings(
             strategy=self.strategy.name,
             row=_joined([rows for rows, _ in found], np.int64),
-            side=_joined([said.side for _, said in found], np.int8),
-            reason=_joined([said.reason for _, said in found], np.int16),
+            side=_joined([said.side for _, said in found if said], np.int8),
+            reason=_joined([said.reason for _, said in found if said], np.int16),
             reasons=tuple(call.reason for call in self.calls),
-            p=_joined([said.p for _, said in found], np.float64) if states_p else None,
-            se=_joined([said.se for _, said in found], np.float64) if states_se else None,
+            p=_joined([said.p for _, said in found if said], np.float64) if states_p else None,
+            se=_joined([said.se for _, said in found if said], np.float64) if states_se else None,
         )
 
     def _check(
@@ -232,16 +253,25 @@ def _check_sample(view: View, rules: Sequence[_Rule], chosen: Int64s) -> None:
             rule.check_sample(frame)
 
 
-def _fire_chunk(view: View, rules: Sequence[_Rule], chosen: Int64s, owner: Int32s) -> None:
+def _unchecked(rules: Sequence[_Rule]) -> list[bool]:
+    return [not rule.checked for rule in rules]
+
+
+def _keep(rules: Sequence[_Rule], found: "Sequence[_Found]") -> None:
+    for rule, part in zip(rules, found, strict=True):
+        rule.keep(part)
+
+
+def _fire_chunk(view: View, rules: Sequence[_Rule], chosen: Int64s, check: Sequence[bool]) -> "list[_Found]":
     """Narrow the rows rule by rule, compute each group of features once for the union, decide."""
+    owner = owners(view.panel, chosen)
     wanted = [rule.markets[owner] for rule in rules]
     union = np.flatnonzero(functools.reduce(operator.or_, wanted, np.zeros(len(chosen), np.bool_)))
     rows, market = chosen[union], owner[union]
     light = view.compute(list(dict.fromkeys(name for rule in rules for name in rule.cheap)), rows)
     left = []
-    for rule, mask in zip(rules, wanted, strict=True):
-        index = np.flatnonzero(mask[union])
-        left.append(rule.preselect(light, index))
+    for rule, mask, first in zip(rules, wanted, check, strict=True):
+        left.append(rule.preselect(light, np.flatnonzero(mask[union]), first))
     need = np.zeros(len(rows), np.bool_)
     for rule, index in zip(rules, left, strict=True):
         if rule.heavy:
@@ -249,13 +279,15 @@ def _fire_chunk(view: View, rules: Sequence[_Rule], chosen: Int64s, owner: Int32
     names = list(dict.fromkeys(name for rule in rules for name in rule.heavy))
     deep = view.compute(names, rows[need]) if names else None
     position = np.cumsum(need) - 1
-    for rule, index in zip(rules, left, strict=True):
+    found = []
+    for rule, index, first in zip(rules, left, check, strict=True):
         columns = _pick(light, rule.cheap, index).get_columns()
         if rule.static:
             columns += view.static(rule.static)[market[index]].get_columns()
         if rule.heavy and deep is not None:
             columns += _pick(deep, rule.heavy, position[index]).get_columns()
-        rule.add(rows[index], _frame(columns, len(index)), market[index])
+        found.append(rule.evaluate(rows[index], _frame(columns, len(index)), market[index], first))
+    return found
 
 
 def _frame(columns: "list[pl.Series]", height: int) -> "pl.DataFrame":

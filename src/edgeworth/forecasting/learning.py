@@ -17,11 +17,11 @@ import numpy.typing as npt
 
 from edgeworth.core.panel import NEVER, UNKNOWN_TIME, Floats, Int32s, Int64s, Outcomes, Panel
 from edgeworth.core.types import Payout
+from edgeworth.engine.flat import first_firings
 from edgeworth.features.columns import ends_known, owners
 from edgeworth.forecasting.firing import Firings
 
 _E6 = 1_000_000
-_LOWEST, _HIGHEST = 0.001, 0.999
 _BLOCK = 1_000_000  # firings whose temporary arrays are held at once
 
 
@@ -84,7 +84,7 @@ def learn(firings: Firings, panel: Panel, outcomes: Outcomes, prior_events: floa
             p[part], se[part] = stated
             evidence[part] = _events(past, panel.t[firings.row[part]])[1]
             continue
-        p[part], se[part], evidence[part] = _believe(firings, panel, past, how, part)
+        _believe(firings, panel, past, how, part, (p[part], se[part], evidence[part]))
         for learned, said in zip((p[part], se[part]), stated, strict=True):
             if said is not None:
                 np.copyto(learned, said, where=~np.isnan(said))
@@ -93,9 +93,8 @@ def learn(firings: Firings, panel: Panel, outcomes: Outcomes, prior_events: floa
 
 def record(firings: Firings, panel: Panel, outcomes: Outcomes, how: Learning) -> Record:
     """Return the rule's resolved past: first firing per market, ordered by when its outcome became usable."""
-    market = owners(panel, firings.row)
-    first = np.flatnonzero(np.diff(market, prepend=-1))
-    market = market[first]
+    first = first_firings(panel, firings.row)
+    market = owners(panel, firings.row[first])
     fired_at = panel.t[firings.row[first]]
     usable = outcomes.known_at[market]
     if how.mature:
@@ -139,20 +138,21 @@ def _steps(at: Int64s, event: npt.NDArray[np.intp], won: Int64s, paid: Int64s) -
     return Record(at, events, change(won) / 10_000 / divisor, change(paid) / _E6 / divisor)
 
 
-def _believe(
-    firings: Firings, panel: Panel, past: Record, how: Learning, part: slice
-) -> tuple[Floats, Floats, npt.NDArray[np.int64]]:
-    step, events = _events(past, panel.t[firings.row[part]])
-    price = _cost(firings, panel, how, part)
-    index = np.maximum(step, 0)
-    known = step >= 0
-    won = np.where(known, past.win_rate[index], price) if len(past.at) else price
-    paid = np.where(known, past.price_paid[index], price) if len(past.at) else price
-    weight = events + how.prior_events
-    mean = np.clip((events * won + how.prior_events * paid) / weight, 0.0, 1.0)
-    edge = np.where(events >= max(how.min_events, 1), mean - paid, 0.0)
-    fair = np.clip(price + edge, _LOWEST, _HIGHEST)
-    return fair, np.sqrt(mean * (1.0 - mean) / (weight + 1.0)), events
+def _believe(firings: Firings, panel: Panel, past: Record, how: Learning, part: slice, out: tuple[Any, ...]) -> None:
+    from edgeworth.models.shrinkage import believe
+
+    said = firings.row[part], firings.side[part]
+    steps = past.at, past.events, past.win_rate, past.price_paid
+    settings = float(how.prior_events), float(how.half_spread), float(how.spread_share), int(how.min_events)
+    fixed = [tuple(_fixed(array) for array in arrays) for arrays in ((panel.t, panel.price_e4), said, steps)]
+    believe(*fixed, settings, out)
+
+
+def _fixed(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return a read-only view: one compiled version serves arrays in memory and mapped files."""
+    view = np.ascontiguousarray(array).view(np.ndarray)[:]
+    view.flags.writeable = False
+    return view
 
 
 def _events(past: Record, now: Int64s) -> tuple[Int64s, Int64s]:

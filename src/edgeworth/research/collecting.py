@@ -63,10 +63,12 @@ def decision_points(panel: Panel, outcomes: Outcomes, from_t: int, to_t: int) ->
         inside &= panel.t >= from_t
     if to_t < NEVER:
         inside &= panel.t < to_t
-    rows = np.flatnonzero(inside).astype(np.int64)
-    market = owners(panel, rows)
-    keep = panel.t[rows] < outcomes.event_known_at[market]
-    return rows if keep.all() else rows[keep]
+    begin, stop = panel.offsets[:-1], panel.offsets[1:]
+    some = np.flatnonzero(begin < stop)
+    for market in some[panel.t[stop[some] - 1] >= outcomes.event_known_at[some]]:
+        points = slice(begin[market], stop[market])
+        inside[points] &= panel.t[points] < outcomes.event_known_at[market]
+    return np.flatnonzero(inside).astype(np.int64, copy=False)
 
 
 def _untouched(panel: Panel, row: Int64s, from_t: int) -> npt.NDArray[np.bool_]:

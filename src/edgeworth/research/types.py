@@ -4,7 +4,7 @@
 """
 
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -135,7 +135,8 @@ class RunResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-ready values."""
-        return plain({**asdict(self), "verdict": self.verdict.to_dict()})
+        own = {each.name: getattr(self, each.name) for each in fields(self)}
+        return plain({**own, "verdict": self.verdict.to_dict()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +251,8 @@ def plain(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
+    if type(value) is float:  # most of what there is
+        return value if math.isfinite(value) else None
     if isinstance(value, dict):
         return plain(value)
     if isinstance(value, list | tuple):

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 ROW_GROUP = 65_536
-DATASETS = ("prices", "candles")
+DATASETS = ("prices", "candles", "snapshots", "trades", "books", "gaps")
 _CANDLE_VALUES = ("open", "high", "low", "close", "volume")
 _MAX_PRICE = 10_000
 _FEW = 16  # that many markets of a part are read by their row ranges, more by filtering all rows
