@@ -297,22 +297,21 @@ class Batch:
 
     def _write_snapshots(self, records: list[tuple[SnapshotRecord, int | None]]) -> None:
         table = tables.market_snapshots
-        fresh: dict[tuple[int, int], Row] = {}
+        fresh: dict[tuple[int, int, str], Row] = {}
         for record, number in records:
             if number is None:
                 continue
             at = record.event_time if record.event_time is not None else record.known_at
             if at is None:
                 self._set_aside(record, "snapshot", "no-time")
-            elif (at, number) in fresh:
+            elif (at, number, record.source) in fresh:
                 self.counts.add("snapshot", duplicates=1)
             else:
-                fresh[at, number] = make.snapshot_row(record, number, at)
-        keys = (table.c.event_time, table.c.market_no)
-        times = [at for at, _ in fresh]
+                fresh[at, number, record.source] = make.snapshot_row(record, number, at)
+        keys = (table.c.slot, table.c.market_no, table.c.source)
         there = {
-            (row["event_time"], row["market_no"])
-            for row in rows_in(self._connection, table, table.c.event_time, times, *keys)
+            (row["slot"], row["market_no"], row["source"])
+            for row in rows_in(self._connection, table, table.c.slot, [at for at, _, _ in fresh], *keys)
         }
         created = [row for key, row in fresh.items() if key not in there]
         self.counts.add("snapshot", stored=len(created), duplicates=len(fresh) - len(created))

@@ -8,19 +8,23 @@ import contextlib
 import errno
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from urllib.parse import quote
 
 from edgeworth.core.errors import AccessError, DataError, EdgeworthError, UsageError
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
+    from concurrent.futures import Executor
+
+    from sqlalchemy import Connection, Engine
     from sqlalchemy.ext.asyncio import AsyncEngine
 
 BUSY_SECONDS = 5.0
 POOL_SIZE = 5
+READERS = 4  # threads that read a file at the same time
+T = TypeVar("T")
 
 
 def prepare_home(root: Path) -> None:
@@ -47,13 +51,92 @@ def storage_error(error: OSError, path: Path) -> EdgeworthError:
     return AccessError("home-unwritable", f"{path}: {error.strerror or error}", path=str(path))
 
 
-def sqlite_engine(path: Path, *, read_only: bool) -> "AsyncEngine":
-    """Return an engine over a file."""
-    from sqlalchemy.ext.asyncio import create_async_engine
+class Database(Protocol):
+    """Run functions on a connection, each in a transaction of its own."""
 
-    engine = create_async_engine(f"sqlite+aiosqlite:///{sqlite_name(path, read_only=read_only)}")
-    listen(engine.sync_engine, read_only=read_only)
-    return engine
+    async def read(self, work: "Callable[[Connection], T]") -> T:
+        """Run a reading function."""
+
+    async def write(self, work: "Callable[[Connection], T]") -> T:
+        """Run a writing function; its changes are durable when this returns."""
+
+    async def close(self) -> None:
+        """Release the connections."""
+
+
+class FileDatabase:
+    """A file: a transaction is one visit to a worker thread, however many statements it has; one writes at a time.
+
+    A visit that began is finished even when its caller is cancelled, so no transaction is ever left half done.
+    """
+
+    def __init__(self, path: Path, *, read_only: bool) -> None:
+        from concurrent.futures import ThreadPoolExecutor
+
+        from sqlalchemy import create_engine
+
+        self._engine = create_engine(f"sqlite+pysqlite:///{sqlite_name(path, read_only=read_only)}")
+        listen(self._engine, read_only=read_only)
+        self._writer = ThreadPoolExecutor(1, "store-writer")
+        self._readers = ThreadPoolExecutor(READERS, "store-reader")
+
+    async def read(self, work: "Callable[[Connection], T]") -> T:
+        """Run a reading function."""
+
+        def visit() -> T:
+            with self._engine.connect() as connection:
+                return work(connection)
+
+        return await _visit(self._readers, visit)
+
+    async def write(self, work: "Callable[[Connection], T]") -> T:
+        """Run a writing function; its changes are durable when this returns."""
+
+        def visit() -> T:
+            with self._engine.connect().execution_options(write=True) as connection, connection.begin():
+                return work(connection)
+
+        return await _visit(self._writer, visit)
+
+    async def close(self) -> None:
+        """Release the connections."""
+        await _visit(self._writer, self._engine.dispose)
+        for pool in (self._writer, self._readers):
+            pool.shutdown(wait=False)
+
+
+async def _visit(pool: "Executor", call: "Callable[[], T]") -> T:
+    import asyncio
+
+    visit = asyncio.get_running_loop().run_in_executor(pool, call)
+    try:
+        return await asyncio.shield(visit)
+    except asyncio.CancelledError:
+        await asyncio.wait({visit})
+        if not visit.cancelled():
+            visit.exception()  # seen: nobody else will ask
+        raise
+
+
+class ServerDatabase:
+    """A PostgreSQL server, over asyncpg."""
+
+    def __init__(self, url: str) -> None:
+        self._engine = server_engine(url)
+
+    async def read(self, work: "Callable[[Connection], T]") -> T:
+        """Run a reading function."""
+        async with self._engine.connect() as connection:
+            return await connection.run_sync(work)
+
+    async def write(self, work: "Callable[[Connection], T]") -> T:
+        """Run a writing function; its changes are durable when this returns."""
+        async with self._engine.connect() as connection, connection.begin():
+            return await connection.run_sync(work)
+
+    async def close(self) -> None:
+        """Release the connections."""
+        await self._engine.dispose()
 
 
 def server_engine(url: str) -> "AsyncEngine":

@@ -16,6 +16,8 @@ from edgeworth.store.rows import digest
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Engine, Table
 
+    from edgeworth.store.forecasts import StoredForecast
+
 T = TypeVar("T")
 
 
@@ -196,6 +198,18 @@ class Ledger:
 
         query = select(func.count()).select_from(table).where(*_conditions(table, data=data))
         return self._read(lambda connection: int(connection.execute(query).scalar_one()))
+
+    def record_forecasts(self, rows: Sequence["StoredForecast"]) -> int:
+        """Store forecasts that are not stored yet, in one transaction; returns how many were new."""
+        from edgeworth.store.forecasts import add
+
+        return self._write(lambda connection: add(connection, rows)) if rows else 0
+
+    def forecasts(self) -> list["StoredForecast"]:
+        """Return all stored forecasts, oldest first; raises DataError forecasts-altered when one was changed."""
+        from edgeworth.store.forecasts import read
+
+        return self._read(read)
 
     def _migrate(self) -> None:
         from edgeworth.store.migrate import HEADS, current_revision, upgrade

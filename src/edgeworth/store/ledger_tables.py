@@ -44,3 +44,25 @@ holdout_uses = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("note", Text, nullable=False),
 )
+
+forecasts = Table(
+    "forecasts",
+    metadata,
+    Column("forecast_no", BigInteger, primary_key=True, autoincrement=False),
+    Column("model_id", String(128), nullable=False),
+    Column("market_no", BigInteger, nullable=False),
+    Column("market_id", String(255), nullable=False),
+    Column("event_no", BigInteger, nullable=False),
+    Column("t", BigInteger, nullable=False),
+    Column("recorded_at", BigInteger, nullable=False),
+    Column("scheduled_end", BigInteger),
+    Column("price_e4", Integer, nullable=False),
+    Column("side", Integer, nullable=False),
+    Column("cost_e6", Integer, nullable=False),
+    Column("p", Float, nullable=False),
+    Column("low", Float, nullable=False),
+    Column("high", Float, nullable=False),
+    Column("features", String(64), nullable=False),
+    Column("chain", String(32), nullable=False),
+    Index("ux_forecasts_row", "model_id", "market_no", "t", unique=True),
+)

@@ -4,8 +4,7 @@ Every write that changes facts moves a chained digest in `meta`, which readers u
 """
 
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,13 +12,13 @@ from edgeworth.core.clock import Clock, SystemClock
 from edgeworth.core.paths import Home
 from edgeworth.core.records import Ids, Record
 from edgeworth.store.counts import Counts, WriteCounts
-from edgeworth.store.engines import prepare_file, server_engine, sqlite_engine, translated
+from edgeworth.store.engines import Database, FileDatabase, ServerDatabase, prepare_file, translated
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Table
-    from sqlalchemy.ext.asyncio import AsyncEngine
 
     from edgeworth.store.rows import Row
+    from edgeworth.store.snapshots import SnapshotRow
 
 T = TypeVar("T")
 Hook = Callable[[str], None]
@@ -60,8 +59,8 @@ class CoverageRow:
 class MarketStore:
     """Events, markets with versions and aliases, resolutions, snapshots, coverage, quarantine, import states."""
 
-    def __init__(self, engine: "AsyncEngine", place: str, clock: Clock, hook: Hook | None) -> None:
-        self._engine = engine
+    def __init__(self, database: Database, place: str, clock: Clock, hook: Hook | None) -> None:
+        self._database = database
         self._place = place
         self._clock = clock
         self._hook: Hook = hook or (lambda _step: None)
@@ -91,21 +90,28 @@ class MarketStore:
             if not read_only:
                 prepare_file(home.market_db, 0o644)
         place = server.split("@")[-1] if server else str(home.market_db)
-        engine = server_engine(server) if server else sqlite_engine(home.market_db, read_only=read_only)
-        store = cls(engine, place, clock or SystemClock(), hook)
+        database = ServerDatabase(server) if server else FileDatabase(home.market_db, read_only=read_only)
+        store = cls(database, place, clock or SystemClock(), hook)
         try:
-            if read_only:
-                await store.run(_check_readable)
-            else:
+            if not read_only:
                 await store._migrate()
+            elif await store.run(_is_behind):  # a reader cannot migrate: a writer does it first
+                async with await cls.open(home, url=url, clock=clock):
+                    pass
         except BaseException:
-            await engine.dispose()
+            await store.close()
             raise
         return store
 
+    @property
+    def clock(self) -> Clock:
+        """The clock this store was opened with."""
+        return self._clock
+
     async def close(self) -> None:
         """Release the connections."""
-        await self._engine.dispose()
+        with self._clock.busy():
+            await self._database.close()
 
     async def __aenter__(self) -> "MarketStore":
         return self
@@ -133,6 +139,16 @@ class MarketStore:
             return task.counts
 
         return await self._write(work)
+
+    async def write_snapshots(self, rows: "Sequence[SnapshotRow]") -> int:
+        """Store scheduled observations of known markets in one durable commit; returns how many were new.
+
+        A row whose (slot, market, source) is there already changes nothing. When this returns, the rows are on the
+        disk. Snapshots are no facts: caches of facts stay valid.
+        """
+        from edgeworth.store.snapshots import insert_snapshots
+
+        return await self._write(lambda connection: insert_snapshots(connection, rows)) if rows else 0
 
     async def resolve_ids(self, ids: Sequence[Ids]) -> list[int | None]:
         """Return the market_no of each set of ids; None when unknown, or when they name several markets."""
@@ -280,6 +296,10 @@ class MarketStore:
         """Run a reading function on a connection, in one transaction."""
         return await self._read(work)
 
+    async def change(self, work: "Callable[[Connection], T]") -> T:
+        """Run a writing function on a connection, in one transaction that is durable when this returns."""
+        return await self._write(work)
+
     async def _migrate(self) -> None:
         from sqlalchemy import insert, select
 
@@ -297,31 +317,23 @@ class MarketStore:
         await self._write(work, lock=False)
 
     async def _read(self, work: "Callable[[Connection], T]") -> T:
-        with translated(self._place):
-            async with self._engine.connect() as connection:
-                return await connection.run_sync(work)
+        with self._clock.busy(), translated(self._place):
+            return await self._database.read(work)
 
     async def _write(self, work: "Callable[[Connection], T]", *, lock: bool = True) -> T:
-        from sqlalchemy import update
+        """Admit one writer at a time on every database: numbers are given out by max + 1."""
 
-        from edgeworth.store.tables import meta
+        def whole(connection: "Connection") -> T:
+            if lock and connection.dialect.name != "sqlite":  # there BEGIN IMMEDIATE already admits one writer
+                _hold(connection)
+            result = work(connection)
+            self._hook("before-commit")
+            return result
 
-        with translated(self._place):
-            async with self._transaction() as connection:
-                if lock:  # one writer at a time on every database: numbers are given out by max + 1
-                    held = update(meta).where(meta.c.key == FACTS).values(counter=meta.c.counter)
-                    await connection.execute(held)
-                result: T = await connection.run_sync(work)
-                self._hook("before-commit")
+        with self._clock.busy(), translated(self._place):
+            done = await self._database.write(whole)
         self._hook("after-commit")
-        return result
-
-    @asynccontextmanager
-    async def _transaction(self) -> AsyncIterator[Any]:
-        async with self._engine.connect() as plain:
-            connection = await plain.execution_options(write=True)
-            async with connection.begin():
-                yield connection
+        return done
 
     def _note_facts(self, connection: "Connection", rows: "Sequence[Row]") -> None:
         from sqlalchemy import select, update
@@ -379,10 +391,22 @@ def _coverage(row: CoverageRow) -> "Row":
     }
 
 
-def _check_readable(connection: "Connection") -> None:
-    from edgeworth.core.errors import DataError
-    from edgeworth.store.migrate import current_revision, refuse_newer
+def _hold(connection: "Connection") -> None:
+    """Make every other writer wait for the end of this transaction."""
+    from sqlalchemy import update
 
-    if connection.dialect.name != "sqlite" and current_revision(connection) is None:
+    from edgeworth.store.tables import meta
+
+    connection.execute(update(meta).where(meta.c.key == FACTS).values(counter=meta.c.counter))
+
+
+def _is_behind(connection: "Connection") -> bool:
+    """Tell whether a migration is due; raises DataError store-newer | store-empty."""
+    from edgeworth.core.errors import DataError
+    from edgeworth.store.migrate import HEADS, current_revision, refuse_newer
+
+    revision = current_revision(connection)
+    if revision is None and connection.dialect.name != "sqlite":
         raise DataError("store-empty", "the database on the server holds no data yet")
     refuse_newer(connection, "market")
+    return revision not in {None, HEADS["market"]}

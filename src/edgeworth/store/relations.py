@@ -24,13 +24,15 @@ TABLES = {
     "quarantine": "rows set aside, with the reason",
     "import_files": "files imported, and how far",
     "collection_runs": "runs of imports and collectors",
+    "collection_slots": "scheduled instants of the collector: met, missed and why",
+    "api_usage": "calls to venues per day, host and route",
     "prices": "price points of the YES leg",
+    "trades": "public trades in terms of the YES leg",
     "candles": "spot candles",
 }
 _STORED = {
     "aliases": "market_aliases",
     "resolutions": "market_resolutions",
-    "snapshots": "market_snapshots",
 }
 _INSTANTS = frozenset(
     {
@@ -48,6 +50,8 @@ _INSTANTS = frozenset(
         "updated_at",
         "started_at",
         "finished_at",
+        "slot",
+        "day",
     }
 )
 
@@ -57,7 +61,7 @@ def relations(home: Home, names: Iterable[str]) -> "dict[str, pl.LazyFrame]":
     wanted = list(dict.fromkeys(names))
     lake = Lake(home.lake)
     result: dict[str, pl.LazyFrame] = {}
-    stored = [name for name in wanted if name not in {"prices", "candles"}]
+    stored = [name for name in wanted if name not in {"prices", "candles", "snapshots", "trades"}]
     needed = dict.fromkeys(_STORED.get(name, name) for name in stored)
     if "markets" in stored:
         needed |= dict.fromkeys(("market_versions", "events"))
@@ -67,6 +71,14 @@ def relations(home: Home, names: Iterable[str]) -> "dict[str, pl.LazyFrame]":
         if name == "markets":
             frame = markets_frame(frame, frames["market_versions"], frames["events"])
         result[name] = readable(_renamed(name, frame).lazy())
+    if "snapshots" in wanted:
+        from edgeworth.store.lake_snapshots import read_snapshots
+
+        result["snapshots"] = readable(read_snapshots(home).lazy())
+    if "trades" in wanted:
+        from edgeworth.store.lake_trades import TradeLake
+
+        result["trades"] = readable(TradeLake(home.lake).scan(with_source=True))
     if "prices" in wanted:
         result["prices"] = readable(lake.scan_prices(with_source=True))
     if "candles" in wanted:

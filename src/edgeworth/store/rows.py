@@ -121,12 +121,13 @@ def resolution_row(record: ResolutionRecord, market_no: int) -> Row:
 
 
 def snapshot_row(record: SnapshotRecord, market_no: int, event_time: int) -> Row:
-    """Return a row of market_snapshots."""
+    """Return a row of market_snapshots; nobody scheduled it, so its own instant stands for the slot."""
     return {
-        "event_time": event_time,
+        "slot": event_time,
         "market_no": market_no,
-        "known_at": record.known_at if record.known_at is not None else event_time,
         "source": record.source,
+        "event_time": event_time,
+        "known_at": record.known_at if record.known_at is not None else event_time,
         "bid_e4": record.bid_e4,
         "ask_e4": record.ask_e4,
         "last_e4": record.last_e4,

@@ -34,6 +34,10 @@ def _text(name: str, **options: Any) -> "Column[Any]":
     return Column(name, Text, nullable=False, default="", server_default="", **options)
 
 
+def _count(name: str) -> "Column[Any]":
+    return Column(name, Integer, nullable=False, default=0, server_default="0")
+
+
 def _market(*, primary: bool = False) -> "Column[Any]":
     return Column("market_no", Integer, ForeignKey("markets.market_no"), primary_key=primary, nullable=False)
 
@@ -115,19 +119,29 @@ market_versions = Table(
     Index("ix_market_versions_market_no", "market_no"),
 )
 
+# `slot` is the instant the observation was scheduled for; where nobody scheduled it, its own `event_time`. It leads the
+# key because a tick's rows then land side by side on a few pages.
 market_snapshots = Table(
     "market_snapshots",
     metadata,
-    Column("event_time", BigInteger, primary_key=True),
+    Column("slot", BigInteger, primary_key=True, autoincrement=False),
     _market(primary=True),
+    Column("source", String(128), primary_key=True),
+    Column("event_time", BigInteger, nullable=False),
     Column("known_at", BigInteger, nullable=False),
-    Column("source", String(128), nullable=False),
     Column("bid_e4", Integer),
     Column("ask_e4", Integer),
     Column("last_e4", Integer),
     Column("volume_e6", BigInteger),
     Column("volume_24h_e6", BigInteger),
     Column("liquidity_e6", BigInteger),
+    Column("bid_size_e6", BigInteger),
+    Column("ask_size_e6", BigInteger),
+    Column("depth_e6", BigInteger),
+    Column("spot_e4", BigInteger),
+    Column("spot_change_24h_e6", BigInteger),
+    Column("book_age_us", BigInteger),
+    Column("quality_e4", Integer),
     sqlite_with_rowid=False,
 )
 
@@ -189,9 +203,41 @@ collection_runs = Table(
     "collection_runs",
     metadata,
     Column("run_no", Integer, primary_key=True, autoincrement=False),
-    Column("kind", String(32), nullable=False),
+    Column("kind", String(32), nullable=False, index=True),
     Column("started_at", BigInteger, nullable=False),
     Column("finished_at", BigInteger),
-    Column("status", String(16), nullable=False),
+    Column("status", String(16), nullable=False, index=True),
     _text("counts"),
+    Column("slot", BigInteger),
+    _count("slots_due"),
+    _count("slots_met"),
+    _count("slots_missed"),
+    _count("errors"),
+    _count("requests"),
+)
+
+# `market_no` 0 stands for the whole slot of a job, with how many observations were due and met; every other number is a
+# market that was due and not met, with the cause.
+collection_slots = Table(
+    "collection_slots",
+    metadata,
+    Column("job", String(32), primary_key=True),
+    Column("slot", BigInteger, primary_key=True, autoincrement=False),
+    Column("market_no", Integer, primary_key=True, autoincrement=False),
+    Column("state", String(16), nullable=False),
+    _text("cause"),
+    _count("due"),
+    _count("met"),
+    Column("run_no", Integer),
+    sqlite_with_rowid=False,
+)
+
+api_usage = Table(
+    "api_usage",
+    metadata,
+    Column("day", BigInteger, primary_key=True, autoincrement=False),
+    Column("host", String(128), primary_key=True),
+    Column("route", String(64), primary_key=True),
+    Column("calls", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
 )
