@@ -1,0 +1,174 @@
+"""Who says what: rules speak about the newest row of each open market, and their sides are worth what they earned.
+
+`Speaker` is the seam at which anything else that has opinions joins: it is handed a panel with some of its rows and
+returns sides with odds. Rules are one kind of speaker; a model that states a probability is another.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from edgeworth.core.config import Settings
+from edgeworth.core.panel import NEVER, UNKNOWN_TIME, Floats, Int64s, Outcomes, Panel
+from edgeworth.features.registry import View
+from edgeworth.forecasting.firing import fire_all
+from edgeworth.forecasting.learning import Learning, Record, record
+from edgeworth.research.batch_signals.odds import Odds, learned, stated
+from edgeworth.research.batch_signals.panels import known_outcomes
+from edgeworth.research.collecting import decision_points
+from edgeworth.strategies.base import Strategy, label
+from edgeworth.strategies.evaluate import Decisions, calls_of, decide
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_MIDS: Final = 10_000.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """What a model states of YES on all R rows it was handed (none where it must not speak), arrays (R,).
+
+    `low`, `high`: 95 % interval. `drivers`, one for each row of the speaker's `index`: (feature, log-odds of YES).
+    """
+
+    model_id: str
+    digest: str
+    p: Floats
+    low: Floats
+    high: Floats
+    se: Floats
+    drivers: tuple[tuple[tuple[str, float], ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What one speaker says about R rows: where (`index` into the rows, ascending), which side, why, at which odds."""
+
+    speaker: str
+    version: int
+    exhibit: bool
+    index: Int64s
+    side: npt.NDArray[np.int8]
+    reason: tuple[str, ...]
+    odds: Odds
+    stated: Stated | None = None
+
+    def interval(self) -> tuple[Floats, Floats]:
+        """Return the interval of its sides as stated, NaN where it is the odds' own; shape of `index`."""
+        if self.stated is None:
+            none = np.full(len(self.index), np.nan)
+            return none, none
+        low, high = self.stated.low[self.index], self.stated.high[self.index]
+        return np.where(self.side > 0, low, 1.0 - high), np.where(self.side > 0, high, 1.0 - low)
+
+
+class Speaker(Protocol):
+    """Anything with opinions about the newest rows of a panel."""
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Features it reads."""
+
+    @property
+    def name(self) -> str:
+        """Name shown to people."""
+
+    def speak(self, frame: "pl.DataFrame", price_e4: Int64s, as_of: int) -> Said:
+        """Say what it thinks of rows with their features and YES prices, knowing what was known at `as_of`."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSpeaker:
+    """A rule with its own resolved past."""
+
+    rule: Strategy
+    past: Record | None
+    settings: Settings
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Return the features the rule reads."""
+        return tuple(self.rule.needs)
+
+    @property
+    def name(self) -> str:
+        """Return the rule's name with its changed parameters."""
+        return label(self.rule)
+
+    def experience(self, as_of: int) -> tuple[int, float, float]:
+        """Return (independent events, win rate, mean price paid) as known at `as_of`; NaN rates without any."""
+        past = self.past
+        step = -1 if past is None else int(np.searchsorted(past.at, as_of, side="right")) - 1
+        if past is None or step < 0:
+            return 0, float("nan"), float("nan")
+        return int(past.events[step]), float(past.win_rate[step]), float(past.price_paid[step])
+
+    def speak(self, frame: "pl.DataFrame", price_e4: Int64s, as_of: int) -> Said:
+        """Evaluate the rule's thresholds on every row."""
+        calls = calls_of(self.rule)
+        said = decide(self.rule, frame, calls)
+        index = np.flatnonzero(said.side).astype(np.int64)
+        side = said.side[index]
+        leg = np.where(side > 0, price_e4[index], 10_000 - price_e4[index]) / _MIDS
+        odds = self._odds(said, index, stated_cost(leg, self.settings), self.experience(as_of))
+        reasons = tuple(calls[int(number)].reason for number in said.reason[index])
+        return Said(self.name, self.rule.version, bool(self.rule.exhibit), index, side, reasons, odds)
+
+    def _odds(self, said: Decisions, index: Int64s, price: Floats, past: tuple[int, float, float]) -> Odds:
+        own = learned(past, price, self.settings.proof.prior_events)
+        p = None if said.p is None else said.p[index]
+        if p is None or not len(p):
+            return own
+        error = own.error() if said.se is None else np.where(np.isnan(said.se[index]), own.error(), said.se[index])
+        theirs = stated(np.nan_to_num(p, nan=0.5), error, own.events, own.paid)
+        states = ~np.isnan(p)
+        return Odds(
+            *(
+                np.where(states, getattr(theirs, name), getattr(own, name))
+                for name in ("mean", "weight", "shift", "events", "paid")
+            )
+        )
+
+
+def stated_cost(leg: Floats, settings: Settings) -> Floats:
+    """Return the leg's mid plus the stated half spread, at most a dollar: the price that the past was counted in."""
+    costs = settings.costs
+    half = (costs.half_spread + costs.spread_share * leg * (1.0 - leg)) * costs.multiplier
+    return np.minimum(leg + half, 1.0)
+
+
+def learn_rules(
+    rules: Sequence[Strategy], data: tuple[Panel, Outcomes] | None, settings: Settings, as_of: int
+) -> list[RuleSpeaker]:
+    """Let rules learn from markets whose outcome was known by `as_of`; without data they know nothing."""
+    if data is None:
+        return [RuleSpeaker(rule, None, settings) for rule in rules]
+    panel, outcomes = data[0], known_outcomes(data[1], as_of)
+    rows = decision_points(panel, outcomes, UNKNOWN_TIME, min(as_of + 1, NEVER))
+    rows = rows[outcomes.known_at[_owners(panel, rows)] != NEVER]  # an open market teaches nothing
+    costs = settings.costs
+    how = Learning(
+        settings.proof.prior_events, costs.half_spread * costs.multiplier, costs.spread_share * costs.multiplier
+    )
+    return [
+        RuleSpeaker(rule, record(firings, panel, outcomes, how), settings)
+        for rule, firings in zip(rules, fire_all(panel, list(rules), rows), strict=True)
+    ]
+
+
+def _owners(panel: Panel, rows: Int64s) -> npt.NDArray[np.int32]:
+    from edgeworth.features.columns import owners
+
+    return owners(panel, rows)
+
+
+def listen(panel: Panel, rows: Int64s, speakers: Sequence[Speaker], as_of: int) -> list[Said]:
+    """Return what all speakers say about some rows (ascending); features are computed once for all of them."""
+    names = list(dict.fromkeys(name for speaker in speakers for name in speaker.needs))
+    frame = View(panel).compute(names, rows)
+    price = panel.price_e4[rows].astype(np.int64)
+    return [speaker.speak(frame, price, as_of) for speaker in speakers]

@@ -1,0 +1,155 @@
+"""A saved model among the speakers: it states what YES is worth on each newest row, with an interval and its drivers.
+
+A model speaks only where its columns mean today what they meant when it was trained, and only of instants after the
+last outcome it learned from: a scan of the past (`--as-of`) never hears a model that knows what came later.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from edgeworth.core.config import Settings
+from edgeworth.core.errors import DataError, EdgeworthError
+from edgeworth.core.instants import to_iso
+from edgeworth.core.panel import Int64s
+from edgeworth.core.paths import Home
+from edgeworth.core.units import Micros
+from edgeworth.models.registry import Registry
+from edgeworth.research.batch_signals.beliefs import Said, Stated, stated_cost
+from edgeworth.research.batch_signals.odds import stated
+from edgeworth.research.batch_signals.types import ModelNote
+from edgeworth.research.dataset import column_names, features_digest, model_inputs
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from edgeworth.models.crossfit import Model
+
+CHAMPION: Final = "champion"
+_DRIVERS: Final = 3
+_PRICED: Final = 10_000.0
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpeaker:
+    """A saved model with what its card says: `features` it reads, `digest` of its columns, `known_to` the instant at
+    which the last outcome it learned from was known (None: the card does not say).
+    """
+
+    model_id: str
+    model: "Model"
+    features: tuple[str, ...]
+    digest: str
+    known_to: int | None
+    settings: Settings
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Return the features the model reads."""
+        return tuple(dict.fromkeys((*self.features, "top_category")))
+
+    @property
+    def name(self) -> str:
+        """Return `model:` and the id."""
+        return f"model:{self.model_id}"
+
+    def may_speak(self, as_of: int) -> bool:
+        """Tell whether everything the model learned from was known at an instant."""
+        return self.known_to is not None and as_of >= self.known_to
+
+    def speak(self, frame: "pl.DataFrame", price_e4: Int64s, as_of: int) -> Said:
+        """State the probability of YES on every row; propose the side whose forecast exceeds its stated cost."""
+        if not frame.height or not self.may_speak(as_of):
+            return _silence(self)
+        x, price = model_inputs(frame, self.features), price_e4 / _PRICED
+        found = self.model.forecast(x, price)
+        side = np.where(found.p >= price, 1, -1).astype(np.int8)
+        worth, leg = np.where(side > 0, found.p, 1.0 - found.p), np.where(side > 0, price, 1.0 - price)
+        index = np.flatnonzero(worth > stated_cost(leg, self.settings)).astype(np.int64)
+        drivers = self._drivers(x[index])
+        told = Stated(self.model_id, self.digest, found.p, found.low, found.high, found.se, drivers)
+        events = np.full(len(index), self.model.stack.events, np.int64)
+        odds = stated(worth[index], found.se[index], events, leg[index])
+        reasons = tuple(", ".join(f"{name} {share:+.2f}" for name, share in each) for each in drivers)
+        return Said(self.name, 1, False, index, side[index], reasons, odds, told)
+
+    def _drivers(self, x: npt.NDArray[np.float32]) -> tuple[tuple[tuple[str, float], ...], ...]:
+        """Return per row the features with the largest shares of the change in log-odds of YES, largest first."""
+        if not len(x):
+            return ()
+        shares = self.model.contributions(x)[:, :-1]
+        order = np.argsort(-np.abs(shares), axis=1, kind="stable")[:, :_DRIVERS]
+        names = self.model.names
+        return tuple(
+            tuple((names[k], round(float(row[k]), 4)) for k in best.tolist() if row[k])
+            for row, best in zip(shares, order, strict=True)
+        )
+
+
+def _silence(speaker: ModelSpeaker) -> Said:
+    none, whole = np.empty(0), np.empty(0, np.int64)
+    nothing = Stated(speaker.model_id, speaker.digest, none, none, none, none, ())
+    return Said(speaker.name, 1, False, whole, whole.astype(np.int8), (), stated(none, none, whole, none), nothing)
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """The model that was asked for: it speaks, or `code` and `why` say what keeps it silent."""
+
+    asked: str
+    model_id: str
+    card: dict[str, Any]
+    speaker: ModelSpeaker | None
+    code: str = ""
+    why: str = ""
+
+    def note(self, as_of: int) -> ModelNote:
+        """Return what a batch as of an instant says of the model."""
+        code, why = self.code, self.why
+        if self.speaker is not None and not self.speaker.may_speak(as_of):
+            code = "model-looks-ahead"
+            last = self.speaker.known_to
+            until = "outcomes its card does not date" if last is None else f"outcomes known by {to_iso(Micros(last))}"
+            why = f"it learned from {until}, which is after this instant"
+        scores = self.card.get("scores") or [{}]
+        best = scores[-1]
+        return ModelNote(
+            model=self.model_id, asked=self.asked, speaks=not code, code=code, why=why,
+            events=int(best.get("events", 0)), gain=best.get("gain"), gain_low=best.get("gain_low"),
+            gain_high=best.get("gain_high"),
+        )  # fmt: skip
+
+
+def find_voice(home: Home, asked: str | None, settings: Settings) -> Voice | None:
+    """Return the model that speaks: `asked`, or the home's champion when None; None without any champion.
+
+    A champion that cannot be used is silent and says why; one asked for by name raises UsageError unknown-model,
+    DataError model-corrupt | model-outdated.
+    """
+    models = Registry(home.root / "models")
+    name = asked or CHAMPION
+    if asked is None and CHAMPION not in models.aliases():
+        return None
+    model_id = models.find(name)
+    try:
+        model, card = models.load(name)
+        return Voice(name, model_id, card, _speaker(model_id, model, card, settings))
+    except EdgeworthError as error:
+        if asked is not None:
+            raise
+        return Voice(name, model_id, {}, None, error.code, error.message)
+
+
+def _speaker(model_id: str, model: "Model", card: dict[str, Any], settings: Settings) -> ModelSpeaker:
+    data = card.get("data", {})
+    features = tuple(card.get("plan", {}).get("features", ()))
+    try:
+        today = features_digest(features)
+    except EdgeworthError as error:  # a feature that is no longer there
+        raise DataError("model-outdated", f"{model_id}: {error.message}") from error
+    if today != data.get("features") or model.names != column_names(features):
+        words = f"the features of model {model_id} are computed differently today than when it was trained"
+        raise DataError("model-outdated", words)
+    return ModelSpeaker(model_id, model, features, today, data.get("known_to"), settings)
