@@ -1,6 +1,8 @@
 """Shared fixtures: a private home per test, the recorded folder, Hypothesis profiles."""
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,7 +32,7 @@ def recorded() -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_url() -> Iterator[str]:
     """The URL of a PostgreSQL server: the one EDGEWORTH_TEST_PG names, else one started here, else skip."""
     from tests.support import postgres
 
@@ -38,12 +40,13 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if named:
         yield postgres.own_database(named, os.environ.get("PYTEST_XDIST_WORKER", "main"))
         return
-    folder = tmp_path_factory.mktemp("postgres")
+    # not pytest's own folder: that is closed to the user who runs the server, and every session closes it again
+    folder = Path(tempfile.mkdtemp(prefix="edgeworth-postgres-"))
     try:
         server = postgres.start(folder)
+        yield server.url
+        postgres.stop(folder)
     except postgres.Absent as reason:
         pytest.skip(f"no PostgreSQL server: {reason}")
-    try:
-        yield server.url
     finally:
-        postgres.stop(folder)
+        shutil.rmtree(folder, ignore_errors=True)
