@@ -120,6 +120,7 @@ def quarantine(config: Config, limit: int) -> "pl.DataFrame":
 
 def show(config: Config, text: str) -> dict[str, Any]:
     """Return everything known about one market, named by slug, id prefix, URL or words."""
+    from edgeworth.app.collecting import observations
     from edgeworth.features.taxonomy import classify
     from edgeworth.store.lookup import find_market, show_market
 
@@ -127,7 +128,7 @@ def show(config: Config, text: str) -> dict[str, Any]:
     found = show_market(config.home, find_market(config.home, text))
     market = found["market"]
     category = classify(market["question"], market.get("event_title") or "", tuple(market["tags"]))
-    return {**found, "category": category.label}
+    return {**found, "category": category.label, "snapshots": observations(config, market["market_no"])}
 
 
 def query(config: Config, text: str) -> "pl.DataFrame":
@@ -146,10 +147,12 @@ def verify(config: Config) -> "Verification":
     return check(config.home)
 
 
-def export(config: Config, what: str, path: Path | None, kind: str | None, *, force: bool) -> tuple[Path, int]:
+def export(
+    config: Config, what: str, path: Path | None, kind: str | None, *, force: bool, market_nos: list[int] | None = None
+) -> tuple[Path, int]:
     """Write one table to a file and return (path, rows); the default name is WHAT.FORMAT in the current folder."""
     from edgeworth.store.export import export_frame, write_frame
 
     need_data(config.home)
     target = path or Path(f"{what}.{kind or 'csv'}")
-    return target, write_frame(export_frame(config.home, what), target, kind, force=force)
+    return target, write_frame(export_frame(config.home, what, market_nos), target, kind, force=force)

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgeworth.cli.data_collect import COMMANDS as COLLECTING
+from edgeworth.cli.data_fetch import COMMANDS as FETCHING
 from edgeworth.cli.options import Group, examples
 from edgeworth.cli.output import advise, cell, configuration, console, emit, frame_rows, print_frame, wants_json
 from edgeworth.cli.progress import for_context
@@ -20,6 +22,10 @@ FORMATS = ("csv", "json", "ndjson", "parquet")
 @click.group("data", cls=Group, help="Import, list, query, verify and export markets and prices.")
 def command() -> None:
     """Group the sub-commands."""
+
+
+for _sub in (*COLLECTING, *FETCHING):
+    command.add_command(_sub)
 
 
 @examples("edgeworth data import markets.json prices/", "edgeworth data import my.csv --mapping my.toml")
@@ -152,6 +158,10 @@ def show(ctx: click.Context, market: str) -> None:
             out.print(f"{key:<11} {cell(value)}", markup=False)
     for name in ("ids", "versions", "resolutions", "prices"):
         _section(ctx, name, found[name])
+    seen = found["snapshots"]
+    if seen["count"]:
+        out.print(f"\n{seen['count']:,} snapshots from {seen['first_slot']} to {seen['last_slot']}", markup=False)
+        _section(ctx, "newest snapshots", seen["newest"])
 
 
 def _escape(text: str) -> str:
@@ -192,18 +202,45 @@ def sql(ctx: click.Context, query: str, limit: int) -> None:
         click.echo(f"{frame.height - limit:,} more rows: raise --limit, or export", err=True)
 
 
-@examples("edgeworth data export markets --output markets.csv", "edgeworth data export prices --format parquet")
+@examples(
+    "edgeworth data export markets --output markets.csv",
+    "edgeworth data export prices --format parquet",
+    "edgeworth data export snapshots --format ndjson",
+    "edgeworth data export --ml --min-quality 0.7 --output training.parquet",
+)
 @command.command("export")
-@click.argument("what", type=click.Choice(EXPORTS))
+@click.argument("what", type=click.Choice(EXPORTS), required=False)
+@click.option("--ml", is_flag=True, help="The tracker's labelled training table: 12 features, quality, outcome.")
 @click.option("--output", type=click.Path(path_type=Path), help="File to write; WHAT.FORMAT by default.")
 @click.option("--format", "kind", type=click.Choice(FORMATS), help="By the file's suffix, else csv.")
+@click.option("--market", "markets", multiple=True, help="Only this market: slug, id, URL or words. Repeatable.")
+@click.option("--from", "start", metavar="DATE", help="Snapshots from this instant on.")
+@click.option("--to", "end", metavar="DATE", help="Snapshots up to this day, month or instant.")
+@click.option("--as-of", metavar="DATE", help="Only what was known by then; later outcomes are hidden.")
+@click.option("--min-quality", type=click.FloatRange(0, 1), default=0.0, help="Leave out poorer snapshots.")
+@click.option("--include-unresolved", is_flag=True, help="With --ml: keep rows without an outcome.")
 @click.option("--force", is_flag=True, help="Overwrite.")
 @click.pass_context
-def export(ctx: click.Context, what: str, output: Path | None, kind: str | None, force: bool) -> None:
-    """Write a table to CSV, JSON, NDJSON or Parquet."""
-    from edgeworth.app import datasets
+def export(
+    ctx: click.Context, what: str | None, ml: bool, output: Path | None, kind: str | None, markets: tuple[str, ...],
+    start: str | None, end: str | None, as_of: str | None, min_quality: float, include_unresolved: bool, force: bool,
+) -> None:  # fmt: skip
+    """Write a table, or the tracker's training table, to CSV, JSON, NDJSON or Parquet."""
+    from edgeworth.app import datasets, tracker
 
-    path, rows = datasets.export(configuration(ctx), what, output, kind, force=force)
+    if ml == bool(what):
+        raise UsageError("bad-option", "name one table, or --ml", "edgeworth data export markets")
+    config = configuration(ctx)
+    numbers = tracker.market_numbers(config, markets)
+    if ml or what == "snapshots":
+        path = output or Path(f"{what or 'ml'}.{kind or 'csv'}")
+        bounds = tracker.bounds(start, end, as_of)
+        choice = tracker.Choice(numbers, *bounds, min_quality, include_unresolved)
+        rows = tracker.export(config, choice, path, kind, ml=ml, force=force)
+    else:
+        if start or end or as_of or min_quality or include_unresolved:
+            raise UsageError("bad-option", f"--from, --to, --as-of and --min-quality do not apply to '{what}'")
+        path, rows = datasets.export(config, str(what), output, kind, force=force, market_nos=numbers)
     if wants_json(ctx):
         emit(ctx, "export", {"file": path, "rows": rows})
     else:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from edgeworth.cli.options import Group, examples, option
-from edgeworth.cli.output import advise, emit, wants_json
+from edgeworth.cli.output import advise, configuration, emit, wants_json
 from edgeworth.core.errors import UsageError
 
 
@@ -40,6 +40,34 @@ def settings(ctx: click.Context, yes: bool, force: bool, output: Path) -> None:
     click.echo(text, nl=False)
     click.echo(f"written to {output}", err=True)
     advise(ctx, "edgeworth doctor", "edgeworth demo")
+
+
+@examples("edgeworth init service", "edgeworth init service --output edgeworth.service --mode aggressive")
+@command.command("service")
+@click.option("--output", type=click.Path(path_type=Path), help="File to write; printed by default.")
+@click.option("--mode", type=click.Choice(["scheduled", "aggressive"]), help="Preset of the collector.")
+@click.option("--force", is_flag=True, help="Overwrite an existing file.")
+@click.pass_context
+def service(ctx: click.Context, output: Path | None, mode: str | None, force: bool) -> None:
+    """Print or write a systemd unit that keeps `data collect` running."""
+    import shutil
+
+    from edgeworth.app import collecting, setup
+
+    found = shutil.which("edgeworth")
+    program = (found,) if found else (sys.executable, "-m", "edgeworth.cli")
+    text = collecting.service_unit(configuration(ctx, reading=False), program, ("--mode", mode) if mode else ())
+    path = None if output is None else setup.write_new(output, text, force=force)
+    following = "systemctl --user enable --now edgeworth"
+    if wants_json(ctx):
+        emit(ctx, "init-service", {"file": path, "unit": text}, next_commands=[following])
+        return
+    if path is None:
+        click.echo(text, nl=False)
+        advise(ctx, "edgeworth init service --output ~/.config/systemd/user/edgeworth.service")
+    else:
+        click.echo(path)
+        advise(ctx, following)
 
 
 def _ask(key: str, text: str) -> Any:

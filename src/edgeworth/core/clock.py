@@ -53,7 +53,7 @@ class ScaledClock:
         if speed <= 0:
             raise ValueError("the speed of a clock must be positive")
         self._base: Clock = base or SystemClock()
-        self._start, self._speed = int(start), speed
+        self._start, self.speed = int(start), speed
         self._begun = self._base.monotonic()
 
     def now(self) -> Micros:
@@ -62,11 +62,11 @@ class ScaledClock:
 
     def monotonic(self) -> float:
         """Return scaled seconds since the clock was made."""
-        return (self._base.monotonic() - self._begun) * self._speed
+        return (self._base.monotonic() - self._begun) * self.speed
 
     async def sleep(self, seconds: float) -> None:
         """Wait that many scaled seconds."""
-        await self._base.sleep(seconds / self._speed)
+        await self._base.sleep(seconds / self.speed)
 
     def busy(self) -> AbstractContextManager[None]:
         """Do nothing: the machine's time does not wait for anyone."""

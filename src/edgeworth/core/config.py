@@ -11,9 +11,9 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from edgeworth.core.errors import ConfigError
 from edgeworth.core.paths import Home, default_home
@@ -80,6 +80,60 @@ class StoreSettings(_Section):
     )
 
 
+class EndpointSettings(_Section):
+    """Addresses of venues and sources; the process talks to these hosts and to no others."""
+
+    sandbox: str = Field(
+        "http://127.0.0.1:8787", description="Base address of a sandbox server; used when venue is 'sandbox'."
+    )
+    gamma: str = Field("https://gamma-api.polymarket.com", description="Polymarket: markets, events, tags, search.")
+    clob: str = Field("https://clob.polymarket.com", description="Polymarket: books, prices, orders.")
+    data: str = Field("https://data-api.polymarket.com", description="Polymarket: trades, positions, resolutions.")
+    market_ws: str = Field(
+        "wss://ws-subscriptions-clob.polymarket.com/ws/market", description="Polymarket: stream of books and prices."
+    )
+    user_ws: str = Field(
+        "wss://ws-subscriptions-clob.polymarket.com/ws/user", description="Polymarket: stream of own orders and fills."
+    )
+    site: str = Field("https://polymarket.com", description="Polymarket: where orders are allowed from.")
+    binance_rest: str = Field("https://data-api.binance.vision", description="Binance: candles and tickers.")
+    binance_bulk: str = Field("https://data.binance.vision", description="Binance: monthly and daily candle files.")
+    binance_ws: str = Field("wss://data-stream.binance.vision", description="Binance: stream of candles.")
+
+
+def _listed(value: Any) -> Any:
+    """Take a text from the environment or a flag as a list: parts between semicolons."""
+    return tuple(part.strip() for part in value.split(";") if part.strip()) if isinstance(value, str) else value
+
+
+Texts = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+
+
+class CollectSettings(_Section):
+    """What the collector looks at, and how often."""
+
+    mode: str = Field("scheduled", pattern="^(once|scheduled|aggressive)$", description="Preset of the collector.")
+    every: str = Field("15m", description="Time between observations of chosen markets.")
+    market_ids: Texts = Field((), description="Markets to track: Gamma ids, slugs or condition ids.")
+    markets: Texts = Field((), description="Queries for markets to track; several add up.")
+    max_tracked: int = Field(100, ge=1, le=2000, description="Most markets tracked by query, most traded first.")
+    top: int = Field(100, ge=1, le=2000, description="Markets in the snapshot of the most traded.")
+    min_volume: int = Field(10_000, ge=0, description="Dollars a market must have traded to be in that snapshot.")
+    scan_limit: int = Field(5_000, ge=0, description="Most markets listed by a scan, most traded first; 0 = all.")
+    symbols: Texts = Field(("BTCUSDT", "ETHUSDT", "SOLUSDT"), description="Pairs whose candles are kept.")
+    candle_interval: str = Field("15m", pattern="^(1m|5m|15m|1h|4h|1d)$", description="Length of those candles.")
+    keep_days: int = Field(35, ge=2, description="Days after which snapshots are sealed into the lake.")
+
+
+class SignalSettings(_Section):
+    """What the scan for signals asks of a market, and of itself."""
+
+    min_edge: float = Field(0.05, ge=0, le=0.5, description="Smallest edge after costs of a signal, dollars per share.")
+    daily_calls: int = Field(
+        10_000, ge=0, description="Requests to venues a day from which signals stop with budget_used; 0 = no budget."
+    )
+
+
 class RunSettings(_Section):
     """How work is done."""
 
@@ -96,7 +150,10 @@ class Settings(_Section):
     risk: RiskSettings = RiskSettings()
     proof: ProofSettings = ProofSettings()
     run: RunSettings = RunSettings()
+    endpoints: EndpointSettings = EndpointSettings()
     store: StoreSettings = StoreSettings()
+    signals: SignalSettings = SignalSettings()
+    collect: CollectSettings = CollectSettings()
 
 
 @dataclass(frozen=True, slots=True)

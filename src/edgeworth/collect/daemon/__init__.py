@@ -1,0 +1,1 @@
+"""The collector around the clock: slots, schedule, supervision, lock and logs."""

@@ -1,0 +1,1 @@
+"""What the collector does in a slot: one module per job."""
