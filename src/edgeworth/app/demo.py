@@ -1,8 +1,9 @@
-"""The demo: simulate a world, import its files like anyone's, backtest, report, and compare with the truth.
+"""The demo: simulate a venue, collect from it over its own protocol, backtest, report, and compare with the truth.
 
 Only here is the truth looked at, after the verdicts: a simulated world knows what each trade was worth.
 """
 
+import dataclasses
 import json
 import shutil
 from collections.abc import Callable
@@ -73,21 +74,27 @@ class DemoResult:
         }
 
 
-def run_demo(config: Config, scenario: str, seed: int, tools: tuple[Progress, Clock, Say]) -> DemoResult:
+def run_demo(
+    config: Config, scenario: str, seed: int, tools: tuple[Progress, Clock, Say], *, files: bool = False
+) -> DemoResult:
     """Run the whole pipeline on a fresh world; `say(step, what, seconds)` is told of every step.
 
-    Raises UsageError `unknown-scenario`, AccessError `home-unwritable`.
+    The world's venue is served on a loopback socket and collected from over HTTP; with `files` its dumps are written
+    and imported instead. Raises UsageError `unknown-scenario`, AccessError `home-unwritable`.
     """
     progress, clock, say = tools
     chosen = find_scenario(scenario)
     home = _fresh(demo_home(config.home), scenario, seed)
     begun = clock.monotonic()
     world = generate(chosen, seed)
-    files = world.write(home.root / "world")
     truth = world.truth
     step = _stamp(clock, say, begun, "world", _world_words(truth))
-    _import(home, files, progress, clock)
-    step = _stamp(clock, say, step, "import", _import_words(home))
+    if files:
+        _import(home, world.write(home.root / "world"), progress, clock)
+        step = _stamp(clock, say, step, "import", _import_words(home))
+    else:
+        calls = _collect(config, home, world, progress)
+        step = _stamp(clock, say, step, "collect", f"{_stored_words(home)}, in {calls:,} requests to the venue")
     result = _backtest(config, home, progress, clock)
     _stamp(clock, say, step, "backtest", f"{len(result.results)} strategies, each with its reverse control")
     step = clock.monotonic()
@@ -134,14 +141,33 @@ def _import(home: Home, files: list[Path], progress: Progress, clock: Clock) -> 
         raise DataError("import-partial", f"the simulated world did not import: {refused or 'counts do not add up'}")
 
 
+def _collect(config: Config, home: Home, world: World, progress: Progress) -> int:
+    """Serve the world's venue, fetch what resolved over its protocol, and return the number of requests.
+
+    The venue's time stands still but for the waits that its rate limits ask for, so they cost nothing.
+    """
+    from edgeworth.app.fetching import ResolvedOptions, fetch_resolved
+    from edgeworth.app.serving import StepClock, serve_in_thread
+    from edgeworth.sandbox.server.sandbox import Sandbox
+
+    settings = config.settings
+    with serve_in_thread(Sandbox(world, StepClock(world.scenario.end), world.scenario.end)) as url:
+        endpoints = settings.endpoints.model_copy(update={"sandbox": url})
+        chosen = settings.model_copy(update={"venue": "sandbox", "endpoints": endpoints})
+        own = dataclasses.replace(config, settings=chosen, home=home)
+        found = fetch_resolved(own, ResolvedOptions(fine=False, trades=False), progress)
+    return sum(int(row["calls"]) for row in found["requests"]["total"])
+
+
 def _import_words(home: Home) -> str:
+    return f"{_stored_words(home)}; read = stored + duplicates + quarantined"
+
+
+def _stored_words(home: Home) -> str:
     from edgeworth.store.asof import price_sources
 
     source = price_sources(home)[0]
-    return (
-        f"{source.points:,} prices of {source.markets:,} markets, {source.resolved_markets:,} of them resolved; "
-        "read = stored + duplicates + quarantined"
-    )
+    return f"{source.points:,} prices of {source.markets:,} markets, {source.resolved_markets:,} of them resolved"
 
 
 def _backtest(config: Config, home: Home, progress: Progress, clock: Clock) -> "BacktestResult":
@@ -182,8 +208,8 @@ def _mean_worths(trades: "pl.DataFrame") -> tuple[float | None, float | None]:
 def true_edges(world: World, trades: "pl.DataFrame") -> np.ndarray[Any, np.dtype[np.float64]]:
     """Return what each one-share trade was worth in truth: P(side wins) at its fill minus its all-in cost, dollars.
 
-    `trades` needs market_id, t_fill, side and cost_e6, as in a run's trades.parquet. NaN where the world has no such
-    point.
+    `trades` needs market_id, t_fill, side and cost_e6, as in a run's trades.parquet. NaN before a
+    market's first quote; between two quotes the earlier one stands.
     """
     arrays = world.panel_arrays()
     number = {name: index for index, name in enumerate(conditions(world))}
@@ -194,8 +220,8 @@ def true_edges(world: World, trades: "pl.DataFrame") -> np.ndarray[Any, np.dtype
         if market is None:
             continue
         first, last = int(arrays.offsets[market]), int(arrays.offsets[market + 1])
-        point = first + int(np.searchsorted(arrays.t[first:last], t_fill))
-        if point < last and arrays.t[point] == t_fill:
+        point = first + int(np.searchsorted(arrays.t[first:last], t_fill, side="right")) - 1  # prices hold between
+        if point >= first:
             latent = float(arrays.latent[point])
             worth[position] = (latent if side > 0 else 1.0 - latent) - cost / 1e6
     return worth

@@ -70,11 +70,25 @@ def _features_page() -> str:
     return reference_page()
 
 
+def _tracker_page() -> str:
+    from edgeworth.features.tracker import reference_page
+
+    return reference_page()
+
+
+def _sandbox_page() -> str:
+    from edgeworth.app.sandbox_docs import sandbox_page
+
+    return sandbox_page()
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "reference/config.md": config_page,
     "reference/errors.md": errors_page,
     "reference/schemas.md": schemas_page,
     "reference/features.md": _features_page,
+    "reference/sandbox.md": _sandbox_page,
+    "reference/tracker-features.md": _tracker_page,
 }
 
 

@@ -14,11 +14,14 @@ from edgeworth.cli.options import GLOBAL_OPTIONS, remember
 
 # verb -> (module, one line); the modules are imported only when their verb is used, which keeps --help fast
 VERBS = {
-    "demo": "Simulate a world, import it, backtest every strategy, write the report.",
+    "demo": "Simulate a venue, collect from it, backtest, write the report.",
     "init": "Write a settings file, or scaffold a strategy.",
     "data": "Import, list, query, verify and export markets and prices.",
+    "train": "Train forecasters that are measured against the price.",
     "backtest": "Prove or bury strategies on resolved markets.",
+    "signals": "Scan markets for signals that clear their costs.",
     "report": "Write a run's report, or measure how calibrated the market is.",
+    "serve": "Start the simulated venue (and later the API).",
     "doctor": "Check this installation; explain errors and settings.",
 }
 
@@ -62,12 +65,11 @@ class Verbs(click.Group):
     name="edgeworth",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     params=list(GLOBAL_OPTIONS),
-    epilog="Start with: edgeworth demo",
 )
 @click.version_option(__version__, "--version", prog_name="edgeworth")
 @click.pass_context
 def cli(ctx: click.Context) -> None:
-    """Find, prove and trade edges in prediction markets."""
+    """Find, prove and trade edges in prediction markets. Start with: edgeworth demo."""
     remember(ctx)
 
 

@@ -15,8 +15,8 @@ def _store(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
     return value
 
 
-def _flag(*names: str, help: str) -> click.Option:  # noqa: A002  (click's own word)
-    return click.Option(names, is_flag=True, help=help, callback=_store, expose_value=False)
+def _flag(*names: str, help: str, hidden: bool = False) -> click.Option:  # noqa: A002  (click's own word)
+    return click.Option(names, is_flag=True, help=help, callback=_store, expose_value=False, hidden=hidden)
 
 
 GLOBAL_OPTIONS: tuple[click.Option, ...] = (
@@ -24,8 +24,8 @@ GLOBAL_OPTIONS: tuple[click.Option, ...] = (
     click.Option(["--home"], metavar="DIR", help="Where data lives.", callback=_store, expose_value=False),
     click.Option(["--config"], metavar="FILE", help="Settings file.", callback=_store, expose_value=False),
     _flag("-q", "--quiet", help="No progress, no advice."),
-    _flag("--no-color", help="Plain output (also NO_COLOR)."),
-    _flag("--no-input", help="Never ask; never means yes."),
+    _flag("--no-color", help="Plain output (also NO_COLOR).", hidden=True),
+    _flag("--no-input", help="Never ask; never means yes.", hidden=True),
 )
 
 
