@@ -249,8 +249,8 @@ async def test_what_has_no_final_word_is_unresolved(open_store):
         proposed = resolution(2, source="polymarket-agreed", state=ResolutionState.PROPOSED, resolved_at=None)
         other = resolution(3, source="elsewhere")
         await store.write([final, proposed, other])
-        found = await store.run(lambda connection: unresolved(connection, "polymarket-agreed"))
-    assert [item.market_no for item in found] == [2, 3]
+        found = await store.run(unresolved)
+    assert [item.market_no for item in found] == [2]
     assert found[0].ids == ids_of(2)[:2]
 
 

@@ -18,7 +18,7 @@ from edgeworth.core.errors import DataError
 from edgeworth.core.paths import Home
 from edgeworth.core.progress import Progress, Silent
 from edgeworth.core.records import Rejected
-from edgeworth.store.durable import locked
+from edgeworth.store.durable import lock_in_turn
 from edgeworth.store.lake import Lake
 from edgeworth.store.lake_snapshots import (
     KEY,
@@ -76,7 +76,7 @@ class Work:
 async def seal(store: MarketStore, home: Home, work: Work) -> SealReport:
     """Move snapshots older than the cut into the lake and report; raises what store and lake raise."""
     report = SealReport(work.cut)
-    with locked(home.lake / ".seal.lock"):
+    async with lock_in_turn(home.lake / ".seal.lock", store.clock):
         total = await store.run(lambda connection: count_snapshots(connection, work.cut))
         work.progress.start("seal", total, "snapshots")
         while True:

@@ -180,8 +180,8 @@ class Unresolved:
         return tuple(pair for pair in named if pair[1])
 
 
-def unresolved(connection: "Connection", source: str) -> list[Unresolved]:
-    """Return the markets with a Gamma id that have no final word of this source, by number."""
+def unresolved(connection: "Connection") -> list[Unresolved]:
+    """Return the markets with a Gamma id of which no source has a final word yet, by number."""
     from sqlalchemy import and_, select
 
     from edgeworth.core.types import ResolutionState
@@ -202,7 +202,6 @@ def unresolved(connection: "Connection", source: str) -> list[Unresolved]:
             final,
             and_(
                 final.c.market_no == gamma.c.market_no,
-                final.c.source == source,
                 final.c.state == str(ResolutionState.FINAL),
             ),
             isouter=True,

@@ -3,12 +3,14 @@
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
+from edgeworth.core.clock import Clock
 from edgeworth.store.engines import storage_error
 
 TEMPORARY = ".tmp"
+_TURN_S = 0.5  # between two looks at a lock that somebody else holds
 Hook = Callable[[str], None]
 
 
@@ -70,6 +72,20 @@ def locked(path: Path) -> Iterator[None]:
         yield
 
 
+@contextlib.asynccontextmanager
+async def lock_in_turn(path: Path, clock: Clock) -> AsyncIterator[None]:
+    """Hold an exclusive lock file, waiting for it without holding up anything else; the wait can be cancelled."""
+    make_folder(path.parent)
+    try:
+        handle = path.open("a+b")
+    except OSError as error:
+        raise storage_error(error, path) from error
+    with handle:
+        while not _try_lock(handle.fileno()):
+            await clock.sleep(_TURN_S)
+        yield
+
+
 def _lock(descriptor: int) -> None:
     if sys.platform == "win32":
         import msvcrt
@@ -79,3 +95,18 @@ def _lock(descriptor: int) -> None:
         import fcntl
 
         fcntl.flock(descriptor, fcntl.LOCK_EX)
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from edgeworth.collect.daemon.logs import Log
 
 _FIRST_S, _LONGEST_S = 5.0, 60.0  # between attempts: 5 s, 10 s, 20 s ... one minute, each shortened by up to a quarter
+_LAST_S = 1.0  # a try nearer to the end of its slot than this is not worth it
 _REFUSED_S = 300.0  # after a refusal nothing is asked for so long, unless the client says when it will ask again
 CRASHED, STOPPED, TOO_SLOW, INCOMPLETE = "crashed", "stopped", "too-slow", "incomplete"
 
@@ -71,7 +72,7 @@ class Runner:
     async def _attempts(self, work: Work, deadline: Micros, course: _Course) -> bool:
         while True:
             left = (deadline - self._clock.now()) / SECOND
-            wait = min(_LONGEST_S, _FIRST_S * 2 ** min(course.attempts, 10))
+            wait, least = min(_LONGEST_S, _FIRST_S * 2 ** min(course.attempts, 10)), 0.0
             course.attempts += 1
             try:
                 if await within(self._clock, left, work.attempt()):
@@ -81,9 +82,12 @@ class Runner:
                 course.cause = course.cause or TOO_SLOW
                 return False
             except EdgeworthError as error:
-                wait = max(wait, self._judge(error, course))
-            wait -= wait * 0.25 * float(self._random.random())
-            if self._clock.now() + wait * SECOND >= deadline or await pause(self._clock, wait, self._stop):
+                least = self._judge(error, course)
+            wait = max(wait - wait * 0.25 * float(self._random.random()), least)
+            left = (deadline - self._clock.now()) / SECOND
+            if wait >= left:  # one more try inside the slot, unless there is hardly time, or the venue said when
+                wait = left / 2
+            if wait < max(least, _LAST_S) or await pause(self._clock, wait, self._stop):
                 return False
 
     def _judge(self, error: EdgeworthError, course: _Course) -> float:

@@ -105,7 +105,7 @@ class Resolve:
             for market in tools.directory.all()
             if not market.state.closed and not market.state.resolution_status and (market.state.end or 0) > now
         }
-        found = await tools.store.run(lambda connection: unresolved(connection, SOURCE))
+        found = await tools.store.run(unresolved)
         waiting = [item for item in found if item.market_no not in plain]
         ahead = [item for item in waiting if item.market_no > self._after]
         chosen = (ahead + [item for item in waiting if item.market_no <= self._after])[:_CANDIDATES]
