@@ -28,11 +28,14 @@ CODES: dict[str, CodeDoc] = {
     "unknown-feature": CodeDoc("No feature has this name.", "see docs/reference/features.md"),
     "unknown-market": CodeDoc("No market matches.", "edgeworth data ls --search WORDS"),
     "ambiguous-market": CodeDoc("Several markets match.", "use the slug or a longer id prefix"),
+    "unknown-model": CodeDoc("No model has this name.", "edgeworth train --list"),
     "unknown-run": CodeDoc("No run has this id.", "edgeworth backtest --runs"),
     "unknown-scenario": CodeDoc("No simulated world has this name.", "edgeworth demo --about"),
     "unknown-topic": CodeDoc("There is no explanation under this name.", "edgeworth doctor explain"),
     "unknown-source": CodeDoc("No data source has this name.", "edgeworth data ls --sources"),
     "extra-missing": CodeDoc("An optional part is not installed.", "pip install 'edgeworth[NAME]'"),
+    "not-loopback": CodeDoc("The simulated venue serves this computer alone.", "--host 127.0.0.1"),
+    "port-busy": CodeDoc("The port cannot be used: something else listens on it.", "--port 0 picks a free one"),
     "file-exists": CodeDoc("The file exists already and is not overwritten.", "choose another name, or pass --force"),
     # config and access
     "config-unknown-key": CodeDoc("The configuration holds a key that does not exist.", "edgeworth doctor config"),
@@ -43,6 +46,40 @@ CODES: dict[str, CodeDoc] = {
     "output-unwritable": CodeDoc("The output cannot be written.", "choose another path with --output"),
     "disk-full": CodeDoc("The disk is full.", "free space, then run the same command again: it resumes"),
     "another-instance": CodeDoc("Another edgeworth process owns this home.", "wait for it, or use another --home"),
+    # collection
+    "sandbox-not-running": CodeDoc(
+        "The sandbox does not answer.", "start it in another terminal: edgeworth serve --sandbox"
+    ),
+    "venue-mixed": CodeDoc(
+        "This home holds markets of another venue.", "use another --home for it: simulated and real markets never mix"
+    ),
+    "collect-incomplete": CodeDoc("Not everything that was due could be collected.", "edgeworth data status"),
+    # venues
+    "venue-timeout": CodeDoc("The venue did not answer in time.", "it is tried again; see data status"),
+    "venue-unreachable": CodeDoc("No connection to the venue.", "check the network; it is tried again"),
+    "venue-unavailable": CodeDoc("The venue failed on its side.", "it is tried again; see data status"),
+    "venue-restarting": CodeDoc("The venue is restarting or accepts only some actions.", "wait; it is tried again"),
+    "venue-rate-limited": CodeDoc("The venue asks for fewer requests.", "it is tried again after the stated wait"),
+    "venue-circuit-open": CodeDoc(
+        "The venue failed several times in a row, so nothing is sent for a while.", "wait; it is tried again"
+    ),
+    "venue-truncated": CodeDoc("The venue's answer ends too early.", "it is tried again"),
+    "venue-not-json": CodeDoc("The venue answered with something other than JSON.", "it is tried again"),
+    "venue-too-large": CodeDoc("The venue's answer is larger than allowed.", "ask for less at once"),
+    "venue-refused": CodeDoc("The venue understood the request and refused it.", "see the venue's own words"),
+    "venue-not-found": CodeDoc("The venue does not know what was asked for.", "check the id"),
+    "venue-drift": CodeDoc("The venue's answer has none of the shapes known here.", "upgrade edgeworth"),
+    "venue-unauthorised": CodeDoc("The venue does not accept the credentials.", "create or renew the API key"),
+    "venue-forbidden": CodeDoc(
+        "The venue refuses this place or this client.", "do not try again; check where you connect from"
+    ),
+    "venue-banned": CodeDoc("The venue has banned this address for a while.", "wait for the stated time"),
+    "venue-protocol": CodeDoc("The venue speaks another version of its protocol.", "upgrade edgeworth"),
+    "egress-refused": CodeDoc(
+        "A request would leave for a host that is not configured.", "see the [endpoints] section of the configuration"
+    ),
+    "not-listed": CodeDoc("The exchange has no file for this symbol and period.", "choose another symbol or period"),
+    "checksum-mismatch": CodeDoc("A downloaded file differs from its published checksum.", "fetch it again"),
     # data
     "file-not-found": CodeDoc("The file does not exist.", "check the path"),
     "file-unreadable": CodeDoc("The file cannot be read.", "check its permissions"),
@@ -55,6 +92,25 @@ CODES: dict[str, CodeDoc] = {
     ),
     "mapping-bad-column": CodeDoc("The mapping names a column the file does not have.", "compare with the header"),
     "mapping-bad-unit": CodeDoc("The mapping names a unit that does not exist.", "see the list of units in the docs"),
+    "bad-examples": CodeDoc("Rows to learn from contradict themselves.", "this is a bug: please report it"),
+    "leaky-training": CodeDoc("The rows or the splits know the answer, so no model is saved.", "read the lines named"),
+    "dataset-unreadable": CodeDoc("A folder holds no dataset.", "edgeworth train data --output FOLDER makes one"),
+    "dataset-mismatch": CodeDoc("Datasets of different features cannot be combined.", "build them again, alike"),
+    "promotion-refused": CodeDoc("The condition for promoting a model does not hold.", "edgeworth train show MODEL"),
+    "too-few-rows": CodeDoc("There is too little data to fit or test anything.", "widen the range or fetch more"),
+    "model-corrupt": CodeDoc("A saved model cannot be read.", "train it again"),
+    "model-outdated": CodeDoc(
+        "The features of a saved model are computed differently today, so what it says would mean nothing.",
+        "train it again: edgeworth train",
+    ),
+    "model-looks-ahead": CodeDoc(
+        "A model is silent about instants before the last outcome it learned from was known.",
+        "choose a later --as-of, or edgeworth backtest model, which trains anew as time goes by",
+    ),
+    "forecasts-altered": CodeDoc(
+        "Stored forecasts are not as they were written: the chain of their digests is broken.",
+        "restore ledger.db from a backup",
+    ),
     "store-unreachable": CodeDoc(
         "The database server does not answer.", "check that it runs and that store.market_url names it"
     ),
@@ -93,6 +149,9 @@ CODES: dict[str, CodeDoc] = {
     "report-unreadable": CodeDoc("The stored run cannot be read.", "run the backtest again"),
     # gates and outcome
     "check-failed": CodeDoc("A check did not pass.", "see the lines marked failed"),
+    "fetch-incomplete": CodeDoc(
+        "Some of what was asked for could not be fetched.", "run the same command again: it goes on where it stopped"
+    ),
     "import-partial": CodeDoc("Some files could not be imported.", "see the list; the rest is stored"),
     "interrupted": CodeDoc("Stopped by the user.", "run the same command again: it resumes"),
     "internal": CodeDoc("A bug in edgeworth.", "the traceback is in the log file named above; please report it"),
