@@ -116,12 +116,12 @@ def test_a_look_beyond_the_row_is_found_where_the_rule_fires_rarely():
     assert caught.value.code == "not-row-wise"
 
 
-@pytest.mark.parametrize("chunk", [1, 50, 10**9])
-def test_narrowing_and_chunks_give_what_the_plain_evaluation_gives(monkeypatch, chunk):
+@pytest.mark.parametrize(("chunk", "threads"), [(1, 2), (50, 1), (50, 3), (10**9, 2)])
+def test_narrowing_chunks_and_threads_give_what_the_plain_evaluation_gives(monkeypatch, chunk, threads):
     monkeypatch.setattr(firing, "CHUNK", chunk)
     panel, _ = random_panel(8, markets=30, points=25)
     rules = [*all_strategies(), Mixed(), find("btc-time-bias-reverse")]
-    for rule, found in zip(rules, fire_all(panel, rules), strict=True):
+    for rule, found in zip(rules, fire_all(panel, rules, threads=threads), strict=True):
         said = decide(rule, compute(panel, list(rule.needs)), calls_of(rule))
         rows = np.flatnonzero(said.side)
         assert found.row.tolist() == rows.tolist()

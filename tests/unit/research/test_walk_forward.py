@@ -108,17 +108,17 @@ def test_without_a_model_the_columns_are_empty_and_nothing_fires(planted: Data, 
     assert "model-edge" not in {rule.name for rule in all_strategies()}
 
 
-def backtest(home: Path, data: Data, models: object, **settings: object) -> BacktestResult:
+def backtest(home: Path, data: Data, models: object, *, audit_all: bool = False, **settings: object) -> BacktestResult:
     chosen = Settings(proof=ProofSettings(bootstraps=100), run=RunSettings(seed=3, **settings))  # type: ignore[arg-type]
     with forecasts_by(models):  # type: ignore[arg-type]
-        return run_backtest(Home(home), [RULE], chosen, data=data, clock=ManualClock(START), audit_all=False)
+        return run_backtest(Home(home), [RULE], chosen, data=data, clock=ManualClock(START), audit_all=audit_all)
 
 
 def test_a_planted_bias_is_found_and_the_trades_are_the_same_again(planted: Data, tmp_path: Path) -> None:
     seen = []
     for threads in (1, 2):
         again = trained(planted, course=dataclasses.replace(COURSE, threads=threads))
-        result = backtest(tmp_path / str(threads), planted, again, threads=threads)
+        result = backtest(tmp_path / str(threads), planted, again, audit_all=threads == 2, threads=threads)
         seen.append((again.fingerprint, pl.read_parquet(result.folder / "trades.parquet").write_json()))
         (item,) = result.results
         assert item.verdict.outcome is VerdictClass.EDGE
