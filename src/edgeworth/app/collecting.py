@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from edgeworth.store.market_db import MarketStore
 
 STANDARD_BUDGET = 300  # scan and snapshots of the scheduled preset, calls a day
-PREDECESSOR_BUDGET = 2_440
+ONE_BY_ONE = 2_440  # what scans of 500 and a call per market and hour add up to
 _STOP_S = 4.7  # of the five seconds that stopping may take
 _INSTANTS = frozenset(
     {"started_at", "finished_at", "slot", "event_time", "last_met_slot", "first_slot", "last_slot", "now", "next_slot"}
@@ -256,7 +256,7 @@ async def _status(config: Config) -> dict[str, Any]:
     budget = {
         "scan_and_snapshot": requests.get("scan", 0) + requests.get("snapshot", 0),
         "limit": STANDARD_BUDGET,
-        "predecessor": PREDECESSOR_BUDGET,
+        "one_by_one": ONE_BY_ONE,
         "track": requests.get("track", 0),
         "other": sum(calls for job, calls in requests.items() if job not in {"scan", "snapshot", "track"}),
     }

@@ -15,6 +15,8 @@ from edgeworth.core.errors import GateError, UsageError
 if TYPE_CHECKING:
     from edgeworth.collect.importing.report import ImportReport
 
+# what every version repeats of the market printed above it; `--json` has it all
+_SAID_ABOVE = ("version_no", "market_no", "slug", "question", "event_title", "created_at", "tags", "publisher_category")
 EXPORTS = ("markets", "prices", "resolutions", "candles", "market_versions", "snapshots", "quarantine", "coverage")
 FORMATS = ("csv", "json", "ndjson", "parquet")
 
@@ -176,7 +178,8 @@ def _section(ctx: click.Context, name: str, rows: list[dict[str, Any]]) -> None:
     if not rows:
         return
     frame = pl.DataFrame(rows, infer_schema_length=None)
-    kept = [column for column in frame.columns if frame[column].null_count() < frame.height]
+    hidden = _SAID_ABOVE if name == "versions" else ()
+    kept = [column for column in frame.columns if frame[column].null_count() < frame.height and column not in hidden]
     print_frame(ctx, frame.select(kept), title=f"\n{name}")
 
 

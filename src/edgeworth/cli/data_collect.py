@@ -106,8 +106,8 @@ def _print_status(ctx: click.Context, found: dict[str, Any]) -> None:
     budget, quality, growth, disk = found["budget_today"], found["quality"], found["growth"], found["disk"]
     out.print("\n[bold]API calls today[/bold]")
     out.print(
-        f"scan and snapshot {budget['scan_and_snapshot']:,} of {budget['limit']:,} (the predecessor needed "
-        f"{budget['predecessor']:,}); track {budget['track']:,}; other {budget['other']:,}"
+        f"scan and snapshot {budget['scan_and_snapshot']:,} of {budget['limit']:,} (a call per market: "
+        f"{budget['one_by_one']:,}); track {budget['track']:,}; other {budget['other']:,}"
     )
     out.print("\n[bold]quality[/bold]")
     for name, title in (("last_24h", "last 24 h"), ("in_all", "in all")):
