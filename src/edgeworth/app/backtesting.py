@@ -9,16 +9,23 @@ from edgeworth.core.config import Config
 from edgeworth.core.errors import LeakError, UsageError
 from edgeworth.core.instants import parse_bound, to_iso
 from edgeworth.core.progress import Progress
+from edgeworth.core.short_life import short_life
 from edgeworth.core.units import Micros
+from edgeworth.features.forecasts import reads_forecasts
 
 if TYPE_CHECKING:
+    from edgeworth.core.panel import Outcomes, Panel
     from edgeworth.research.types import BacktestResult
     from edgeworth.strategies.base import Strategy
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What was asked: strategy names, files or `all`, a range as text, `NAME=VALUE` parameters and sweeps."""
+    """What was asked: strategy names, files or `all`, a range as text, `NAME=VALUE` parameters and sweeps.
+
+    `model` and `model:NAME` stand for model-edge, the latter with the learners of a saved model. `learners` and
+    `refit_days` say whose forecasts strategies read that read any.
+    """
 
     strategies: tuple[str, ...]
     start: str | None = None
@@ -29,6 +36,8 @@ class Request:
     holdout: bool = False
     command: str = ""
     audit: bool = False
+    learners: tuple[str, ...] = ()
+    refit_days: int | None = None
 
 
 def run(config: Config, request: Request, progress: Progress) -> "BacktestResult":
@@ -36,19 +45,35 @@ def run(config: Config, request: Request, progress: Progress) -> "BacktestResult
 
     Raises UsageError for names, dates, parameters and sweeps, DataError for the data.
     """
+    with short_life():
+        return _run(config, request, progress)
+
+
+def _run(config: Config, request: Request, progress: Progress) -> "BacktestResult":
+    from edgeworth.app.model_backtest import Asked, reading_models, with_forecasts
     from edgeworth.research.backtest import run_backtest
     from edgeworth.store.asof import requested_markets
 
     clock = SystemClock()
     start, end = bounds(request.start, request.end, clock.now())
-    chosen = choose(request.strategies, request.params)
+    names, learners = reading_models(config.home, request.strategies, request.learners)
+    chosen = choose(names, request.params)
     need_data(config.home)
     requested = requested_markets(config.home, request.source)
-    return run_backtest(
-        config.home, chosen, config.settings, source=request.source, start=start, end=end, grid=request.grids,
-        holdout=request.holdout, progress=progress, clock=clock, command=request.command or _spelled(request),
-        requested=requested, audit_all=request.audit,
-    )  # fmt: skip
+
+    def judge(rules: "list[Strategy]", data: "tuple[Panel, Outcomes] | None") -> "BacktestResult":
+        return run_backtest(
+            config.home, rules, config.settings, source=request.source, start=start, end=end, grid=request.grids,
+            holdout=request.holdout, progress=progress, clock=clock, command=request.command or _spelled(request),
+            requested=requested, audit_all=request.audit, data=data,
+        )  # fmt: skip
+
+    if not any(reads_forecasts(rule.needs) for rule in chosen):
+        if request.learners or request.refit_days:
+            raise UsageError("bad-option", "none of these strategies reads forecasts", "edgeworth backtest model")
+        return judge(chosen, None)
+    asked = Asked(learners, request.refit_days, request.source, start, end, request.grids, request.holdout)
+    return with_forecasts(config, asked, chosen, judge, progress)
 
 
 def failed_audit(result: "BacktestResult") -> LeakError | None:
@@ -102,6 +127,8 @@ def _spelled(request: Request) -> str:
         words += [flag, value] if value else []
     words += [part for text in request.params for part in ("--param", text)]
     words += [part for text in request.grids for part in ("--grid", f"'{text}'")]
+    words += ["--learners", ",".join(request.learners)] if request.learners else []
+    words += ["--refit-days", str(request.refit_days)] if request.refit_days else []
     return " ".join([*words, *(["--holdout"] if request.holdout else []), *(["--audit"] if request.audit else [])])
 
 
@@ -110,10 +137,10 @@ def strategy_rows() -> list[dict[str, Any]]:
     import inspect
 
     from edgeworth.strategies.base import parameters
-    from edgeworth.strategies.registry import all_strategies
+    from edgeworth.strategies.registry import all_strategies, speaking_for_models
 
     rows = []
-    for rule in all_strategies():
+    for rule in [*all_strategies(), *speaking_for_models().values()]:
         about = (inspect.getdoc(type(rule)) or "").split("\n", 1)[0]
         values = ", ".join(f"{key}={value}" for key, value in parameters(rule).items())
         row = {"strategy": rule.name, "version": rule.version, "parameters": values, "needs": ", ".join(rule.needs)}

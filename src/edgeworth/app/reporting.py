@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgeworth.app.backtesting import bounds
-from edgeworth.core.clock import SystemClock
+from edgeworth.app.homes import need_data
+from edgeworth.core.clock import Clock, SystemClock
 from edgeworth.core.config import Config
-from edgeworth.core.errors import AccessError, LeakError
+from edgeworth.core.errors import AccessError, LeakError, UsageError
 
 if TYPE_CHECKING:
+    from edgeworth.research.forecast_report import ForecastScore
     from edgeworth.research.graveyard import Grave
     from edgeworth.research.types import CalibrationReport
 
@@ -58,6 +60,30 @@ def measure_calibration(
     )  # fmt: skip
     files = list(write_calibration(report, output).values()) if output else []
     return report, files
+
+
+def score_forecasts(config: Config, model: str | None = None, clock: Clock | None = None) -> "list[ForecastScore]":
+    """Score the stored forecasts of all models, or of one by id, its beginning, or alias.
+
+    Raises UsageError unknown-model, DataError forecasts-altered.
+    """
+    from edgeworth.models.registry import Registry
+    from edgeworth.research.forecast_report import forecast_scores
+    from edgeworth.store.ledger_db import Ledger
+
+    clock = clock or SystemClock()
+    need_data(config.home)
+    with Ledger.open(config.home, clock=clock) as ledger:
+        rows = ledger.forecasts()
+    if model is not None:
+        try:
+            name = Registry(config.home.root / "models").find(model)
+        except UsageError:
+            if model not in {row.model_id for row in rows}:  # a model that was deleted has still said what it said
+                raise
+            name = model
+        rows = [row for row in rows if row.model_id == name]
+    return forecast_scores(config.home, rows, int(clock.now()))
 
 
 def dig(config: Config) -> "list[Grave]":

@@ -8,8 +8,10 @@ import click
 
 from edgeworth.cli.options import Group, examples
 from edgeworth.cli.output import advise, configuration, console, emit, wants_json
+from edgeworth.cli.report_fairvalue import fair_value
 
 if TYPE_CHECKING:
+    from edgeworth.research.forecast_report import ForecastScore
     from edgeworth.research.types import CalibrationReport
 
 
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 )  # fmt: skip
 def command() -> None:
     """Group the sub-commands."""
+
+
+command.add_command(fair_value)
 
 
 @examples("edgeworth report last", "edgeworth report last --json")
@@ -124,6 +129,53 @@ def graveyard(ctx: click.Context, output: Path | None) -> None:
     print_graves(ctx, graves)
     for path in files:
         click.echo(path)
+
+
+@examples("edgeworth report forecasts", "edgeworth report forecasts --model champion --json")
+@command.command("forecasts")
+@click.option("--model", metavar="NAME", help="Only this model: an id, its beginning, or an alias.")
+@click.pass_context
+def forecasts(ctx: click.Context, model: str | None) -> None:
+    """Score the forecasts that `edgeworth signals` stored against the price, in whole cohorts by scheduled end."""
+    from edgeworth.app.reporting import score_forecasts
+
+    found = score_forecasts(configuration(ctx), model)
+    if wants_json(ctx):
+        emit(ctx, "forecasts", [score.to_dict() for score in found])
+        return
+    if not found:
+        click.echo("no forecast has been stored yet: edgeworth signals stores them while a champion speaks", err=True)
+        return
+    for score in found:
+        _print_forecasts(ctx, score)
+
+
+def _print_forecasts(ctx: click.Context, score: "ForecastScore") -> None:
+    out, counts = console(ctx), score.counts
+    whole = sum(cohort.whole for cohort in score.cohorts)
+    out.print(
+        f"model {score.model}   {counts.stored:,} forecasts of {counts.markets:,} markets   "
+        f"{whole:,} of {len(score.cohorts):,} cohorts whole   {counts.scored:,} scored, {counts.events:,} events",
+        markup=False, soft_wrap=True,
+    )  # fmt: skip
+    names = ("pending", "undated", "missing", "late", "halves")
+    left = ", ".join(f"{getattr(counts, name):,} {name}" for name in names if getattr(counts, name))
+    if left:
+        out.print(f"not scored   {left}", markup=False, style="dim")
+    out.print(score.sentence, markup=False, soft_wrap=True)
+    if score.score is None:
+        return
+    found = score.score
+    out.print(
+        f"log-loss {found.log_loss:.4f} (price {found.market_log_loss:.4f})   Brier skill {found.brier_skill:+.4f} "
+        f"{_span(found.brier_skill_low, found.brier_skill_high)}   "
+        f"slope {'-' if found.slope is None else f'{found.slope:.2f}'}   e-value {score.e_value:.2f}",
+        markup=False, soft_wrap=True,
+    )  # fmt: skip
+    for row in score.calibration:
+        out.print(
+            f"  said {row['forecast']:.3f}   came {row['observed']:.3f}   {row['rows']:,.0f} markets", markup=False
+        )
 
 
 def _print(ctx: click.Context, report: "CalibrationReport") -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _SHOWN = 15
 _BEFORE_THE_END = 5 * DAY
-_OTHER_COLUMNS = 115  # what the columns beside the question take
+_OTHER_COLUMNS = 122  # what the columns beside the question take
 _COLORS = {"AUTO-TRADE": "green", "ALERT": "cyan", "WATCH": "yellow", "IGNORE": "bright_black"}
 
 
@@ -204,19 +204,20 @@ def _table(ctx: click.Context, batch: "Batch", most: int) -> None:
     out = console(ctx)
     room = max(out.width - _OTHER_COLUMNS, 16)
     table.add_column("market", overflow="ellipsis", no_wrap=True, max_width=room)
-    table.add_column("side", no_wrap=True)
+    table.add_column("action", no_wrap=True)
     for name in ("cost", "fair", "95 %", "edge ¢", "%/day", "P>0", "stake $"):
         table.add_column(name, justify="right", no_wrap=True)
-    for name in ("band", "gate", "rule"):
+    for name in ("band", "decided by", "rule"):
         table.add_column(name, no_wrap=True)
     table.add_column("events", justify="right", no_wrap=True)
     for entry in batch.review_queue[:most]:
         table.add_row(
-            Text(entry.question), entry.side, f"{entry.cost:.3f}", f"{entry.fair:.3f}",
+            Text(entry.question), entry.action if entry.action != "PASS" else f"pass {entry.side}",
+            f"{entry.cost:.3f}", f"{entry.fair:.3f}",
             f"[{entry.fair_low:.2f}, {entry.fair_high:.2f}]".replace("[", r"\["), f"{100 * entry.edge:+.1f}",
             "-" if entry.per_day is None else f"{100 * entry.per_day:+.2f}", f"{entry.priority:.2f}",
             f"{entry.size.stake:.2f}", Text(entry.band, style=_COLORS[entry.band]),
-            entry.gate, Text(entry.rule), f"{entry.evidence.events:,}",
+            entry.decided_by, Text(entry.rule), f"{entry.evidence.events:,}",
         )  # fmt: skip
     out.print(table)
     hidden = len(batch.review_queue) - most

@@ -9,9 +9,10 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from edgeworth.core.errors import DataError, UsageError
 from edgeworth.core.panel import NEVER, UNKNOWN_TIME, Int64s, Outcomes, Panel
@@ -25,6 +26,7 @@ from edgeworth.research.sampling import parse_sample
 if TYPE_CHECKING:
     import polars as pl
 
+Float32s = npt.NDArray[np.float32]
 DEFAULT_FEATURES: Final = (
     "logit", "certainty", "momentum_1h", "momentum_6h", "momentum_1d", "momentum_3d", "momentum_7d", "volatility_1d",
     "volatility_7d", "logit_volatility_1d", "logit_volatility_7d", "rsi_14", "path_high", "path_low", "drawdown",
@@ -38,6 +40,24 @@ CATEGORIES: Final = (
 TIME_POINTS: Final = (1.0, 3.0, 7.0, 14.0, 30.0)
 _LATE = 36 * HOUR  # a row that first sees "N days left" later than this after the moment is no N-day row
 SCHEMA: Final = "edgeworth.dataset/1"
+
+
+class ExtraColumns(Protocol):
+    """Columns from beyond the panel, one value per point, as of that point; see `research.fairvalue_columns`."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns' names."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """What decides the columns' meaning."""
+        ...
+
+    def __call__(self, panel: Panel, rows: Int64s) -> "pl.DataFrame":
+        """Return the columns for ascending points."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +131,10 @@ def read_dataset(folder: Path) -> Dataset:
         raise DataError("dataset-unreadable", f"{folder} holds no dataset: {error}") from error
 
 
-def build(panel: Panel, outcomes: Outcomes, plan: Plan) -> Dataset:
-    """Build the rows of a plan; raises UsageError bad-sample | unknown-feature, DataError too-few-rows if none is left.
+def build(panel: Panel, outcomes: Outcomes, plan: Plan, extra: ExtraColumns | None = None) -> Dataset:
+    """Build the rows of a plan, with `extra` columns after the features.
+
+    Raises UsageError bad-sample | unknown-feature, DataError too-few-rows if none is left.
 
     Markets count once they resolved YES or NO; 50-50 and void ones cannot train a classifier and are counted in `meta`.
     """
@@ -125,13 +147,13 @@ def build(panel: Panel, outcomes: Outcomes, plan: Plan) -> Dataset:
         inside &= panel.t[rows] >= plan.start
     if plan.end is not None:
         inside &= panel.t[rows] < plan.end
-    frame = _frame(panel, outcomes, rows[binary & inside], point[binary & inside], plan)
+    frame = _frame(panel, outcomes, (rows[binary & inside], point[binary & inside]), plan, extra)
     if frame.is_empty():
         raise DataError("too-few-rows", "no resolved market has a decision time in this range")
-    names = (*plan.features, *(f"is_{name}" for name in CATEGORIES))
+    names = column_names(plan.features) + (extra.names if extra else ())
     meta = {
         "plan": plan.to_dict(),
-        "features": features_digest(plan.features),
+        "features": features_digest(plan.features, extra),
         "panel": panel.fingerprint,
         "source": panel.source,
         "unclassified": int((~binary & inside & (payout != -1)).sum()),
@@ -139,16 +161,19 @@ def build(panel: Panel, outcomes: Outcomes, plan: Plan) -> Dataset:
     return Dataset(frame, names, meta)
 
 
-def features_digest(names: tuple[str, ...]) -> str:
+def features_digest(names: tuple[str, ...], extra: ExtraColumns | None = None) -> str:
     """Return the digest of the columns' definitions, taxonomy included."""
     from edgeworth.features.registry import FeatureSet
     from edgeworth.features.taxonomy import TAXONOMY_VERSION
 
     words = [FeatureSet(names).fingerprint, str(TAXONOMY_VERSION), *CATEGORIES]
+    words += [extra.fingerprint] if extra else []
     return hashlib.sha256("\n".join(words).encode()).hexdigest()[:32]
 
 
-def feature_matrix(panel: Panel, rows: Int64s, names: tuple[str, ...]) -> "pl.DataFrame":
+def feature_matrix(
+    panel: Panel, rows: Int64s, names: tuple[str, ...], extra: ExtraColumns | None = None
+) -> "pl.DataFrame":
     """Return market, t, price, category and the model's columns for ascending points of a panel."""
     import polars as pl
 
@@ -156,21 +181,44 @@ def feature_matrix(panel: Panel, rows: Int64s, names: tuple[str, ...]) -> "pl.Da
 
     asked = tuple(dict.fromkeys((*names, "price", "top_category")))
     frame = compute(panel, asked, rows)
-    flags = [(pl.col("top_category") == name).cast(pl.Float32).alias(f"is_{name}") for name in CATEGORIES]
-    numbers = [pl.col(name).cast(pl.Float32) for name in names]
     keys = ("market", "t", "price", pl.col("top_category").alias("category"))
-    return frame.select(*keys, *numbers, *flags)
+    chosen = frame.select(*keys, *_columns(names))
+    return chosen if extra is None else pl.concat([chosen, extra(panel, rows).cast(pl.Float32)], how="horizontal")
 
 
-def _frame(panel: Panel, outcomes: Outcomes, rows: Int64s, point: "np.ndarray[Any, Any]", plan: Plan) -> "pl.DataFrame":
+def column_names(features: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names of a model's columns: the features, then one flag per top category."""
+    return (*features, *(f"is_{name}" for name in CATEGORIES))
+
+
+def model_inputs(frame: "pl.DataFrame", features: tuple[str, ...]) -> Float32s:
+    """Return a model's columns (R, K) of a frame that holds the features and `top_category`; NaN where unknown."""
+    values: Float32s = frame.select(_columns(features)).to_numpy().astype(np.float32)
+    return np.ascontiguousarray(values)
+
+
+def _columns(names: tuple[str, ...]) -> "list[pl.Expr]":
+    import polars as pl
+
+    flags = [(pl.col("top_category") == name).cast(pl.Float32).alias(f"is_{name}") for name in CATEGORIES]
+    return [*(pl.col(name).cast(pl.Float32) for name in names), *flags]
+
+
+def _frame(
+    panel: Panel,
+    outcomes: Outcomes,
+    decisions: tuple[Int64s, "np.ndarray[Any, Any]"],
+    plan: Plan,
+    extra: ExtraColumns | None,
+) -> "pl.DataFrame":
     import polars as pl
 
     from edgeworth.store.asof import scheduled_ends
 
-    order = np.argsort(rows, kind="stable")
-    rows, point = rows[order], point[order]
+    order = np.argsort(decisions[0], kind="stable")
+    rows, point = decisions[0][order], decisions[1][order]
     unique, back = np.unique(rows, return_inverse=True)  # one point may serve two time points
-    matrix = feature_matrix(panel, unique, plan.features)[back]
+    matrix = feature_matrix(panel, unique, plan.features, extra)[back]
     market = matrix["market"].to_numpy()
     frame = matrix.with_columns(
         pl.Series("market_id", panel.markets["market_id"].gather(market)),

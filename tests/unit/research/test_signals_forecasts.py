@@ -273,3 +273,21 @@ def test_a_forecast_stored_after_the_outcome_does_not_count(place: Home, world, 
     assert (found[0].counts.scored, found[0].counts.late) == (0, len(late))
     with pytest.raises(UsageError, match="unknown-model"):
         reporting.score_forecasts(config(later), "nobody", ManualClock(Micros(NOW)))
+
+
+def test_a_card_without_an_interval_or_a_date_does_not_break_a_batch(place: Home, world, tmp_path: Path) -> None:
+    models = Registry(tmp_path / "home" / "others")
+    model, card = Registry(world[0].root / "models").load(MODEL)
+    alone = {**card["scores"][-1], "gain_low": -np.inf, "gain_high": np.inf}
+    models.save("alone", model, {**card, "scores": [alone]})
+    undated = {name: value for name, value in card["data"].items() if name != "known_to"}
+    models.save("undated", model, {**card, "data": undated})
+    (place.root / "models").unlink()
+    (tmp_path / "home" / "others").rename(place.root / "models")
+    batch = scan(place)
+    assert batch.model is not None
+    assert batch.model.speaks
+    assert batch.model.gain is not None
+    assert batch.model.gain_low is None
+    with pytest.raises(DataError, match="model-outdated"):
+        find_voice(place, "undated", Settings())

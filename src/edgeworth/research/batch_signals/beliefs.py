@@ -4,7 +4,7 @@
 returns sides with odds. Rules are one kind of speaker; a model that states a probability is another.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -28,11 +28,15 @@ if TYPE_CHECKING:
 _MIDS: Final = 10_000.0
 
 
+Drivers = tuple[tuple[str, float], ...]
+Explain = Callable[[Int64s], tuple[Drivers, ...]]
+
+
 @dataclass(frozen=True, slots=True)
 class Stated:
     """What a model states of YES on all R rows it was handed (none where it must not speak), arrays (R,).
 
-    `low`, `high`: 95 % interval. `drivers`, one for each row of the speaker's `index`: (feature, log-odds of YES).
+    `low`, `high`: 95 % interval. `explain` returns for some of the rows their largest (feature, log-odds of YES).
     """
 
     model_id: str
@@ -41,7 +45,7 @@ class Stated:
     low: Floats
     high: Floats
     se: Floats
-    drivers: tuple[tuple[tuple[str, float], ...], ...]
+    explain: Explain
 
 
 @dataclass(frozen=True, slots=True)

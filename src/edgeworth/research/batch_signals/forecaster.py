@@ -4,11 +4,12 @@ A model speaks only where its columns mean today what they meant when it was tra
 last outcome it learned from: a scan of the past (`--as-of`) never hears a model that knows what came later.
 """
 
+import math
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from edgeworth.core.config import Settings
 from edgeworth.core.errors import DataError, EdgeworthError
@@ -17,10 +18,10 @@ from edgeworth.core.panel import Int64s
 from edgeworth.core.paths import Home
 from edgeworth.core.units import Micros
 from edgeworth.models.registry import Registry
-from edgeworth.research.batch_signals.beliefs import Said, Stated, stated_cost
+from edgeworth.research.batch_signals.beliefs import Drivers, Said, Stated, stated_cost
 from edgeworth.research.batch_signals.odds import stated
 from edgeworth.research.batch_signals.types import ModelNote
-from edgeworth.research.dataset import column_names, features_digest, model_inputs
+from edgeworth.research.dataset import Float32s, column_names, features_digest, model_inputs
 
 if TYPE_CHECKING:
     import polars as pl
@@ -30,19 +31,20 @@ if TYPE_CHECKING:
 CHAMPION: Final = "champion"
 _DRIVERS: Final = 3
 _PRICED: Final = 10_000.0
+_ABOVE, _BELOW = "forecast above the price", "forecast below the price"
 
 
 @dataclass(frozen=True, slots=True)
 class ModelSpeaker:
-    """A saved model with what its card says: `features` it reads, `digest` of its columns, `known_to` the instant at
-    which the last outcome it learned from was known (None: the card does not say).
+    """A saved model with what its card says: `features` it reads, `digest` of its columns, and `known_to`, the instant
+    at which the last outcome it learned from was known (microseconds).
     """
 
     model_id: str
     model: "Model"
     features: tuple[str, ...]
     digest: str
-    known_to: int | None
+    known_to: int
     settings: Settings
 
     @property
@@ -57,7 +59,7 @@ class ModelSpeaker:
 
     def may_speak(self, as_of: int) -> bool:
         """Tell whether everything the model learned from was known at an instant."""
-        return self.known_to is not None and as_of >= self.known_to
+        return as_of >= self.known_to
 
     def speak(self, frame: "pl.DataFrame", price_e4: Int64s, as_of: int) -> Said:
         """State the probability of YES on every row; propose the side whose forecast exceeds its stated cost."""
@@ -68,18 +70,17 @@ class ModelSpeaker:
         side = np.where(found.p >= price, 1, -1).astype(np.int8)
         worth, leg = np.where(side > 0, found.p, 1.0 - found.p), np.where(side > 0, price, 1.0 - price)
         index = np.flatnonzero(worth > stated_cost(leg, self.settings)).astype(np.int64)
-        drivers = self._drivers(x[index])
-        told = Stated(self.model_id, self.digest, found.p, found.low, found.high, found.se, drivers)
+        told = Stated(self.model_id, self.digest, found.p, found.low, found.high, found.se, partial(self._explain, x))
         events = np.full(len(index), self.model.stack.events, np.int64)
         odds = stated(worth[index], found.se[index], events, leg[index])
-        reasons = tuple(", ".join(f"{name} {share:+.2f}" for name, share in each) for each in drivers)
+        reasons = tuple(_ABOVE if lean > 0 else _BELOW for lean in side[index].tolist())
         return Said(self.name, 1, False, index, side[index], reasons, odds, told)
 
-    def _drivers(self, x: npt.NDArray[np.float32]) -> tuple[tuple[tuple[str, float], ...], ...]:
+    def _explain(self, x: Float32s, rows: Int64s) -> tuple[Drivers, ...]:
         """Return per row the features with the largest shares of the change in log-odds of YES, largest first."""
-        if not len(x):
+        if not len(rows):
             return ()
-        shares = self.model.contributions(x)[:, :-1]
+        shares = self.model.contributions(x[rows])[:, :-1]
         order = np.argsort(-np.abs(shares), axis=1, kind="stable")[:, :_DRIVERS]
         names = self.model.names
         return tuple(
@@ -90,7 +91,7 @@ class ModelSpeaker:
 
 def _silence(speaker: ModelSpeaker) -> Said:
     none, whole = np.empty(0), np.empty(0, np.int64)
-    nothing = Stated(speaker.model_id, speaker.digest, none, none, none, none, ())
+    nothing = Stated(speaker.model_id, speaker.digest, none, none, none, none, lambda _: ())
     return Said(speaker.name, 1, False, whole, whole.astype(np.int8), (), stated(none, none, whole, none), nothing)
 
 
@@ -110,16 +111,20 @@ class Voice:
         code, why = self.code, self.why
         if self.speaker is not None and not self.speaker.may_speak(as_of):
             code = "model-looks-ahead"
-            last = self.speaker.known_to
-            until = "outcomes its card does not date" if last is None else f"outcomes known by {to_iso(Micros(last))}"
-            why = f"it learned from {until}, which is after this instant"
+            last = to_iso(Micros(self.speaker.known_to))
+            why = f"it learned from outcomes known by {last}, which is after this instant"
         scores = self.card.get("scores") or [{}]
         best = scores[-1]
         return ModelNote(
             model=self.model_id, asked=self.asked, speaks=not code, code=code, why=why,
-            events=int(best.get("events", 0)), gain=best.get("gain"), gain_low=best.get("gain_low"),
-            gain_high=best.get("gain_high"),
+            events=int(best.get("events", 0)), gain=_finite(best.get("gain")),
+            gain_low=_finite(best.get("gain_low")), gain_high=_finite(best.get("gain_high")),
         )  # fmt: skip
+
+
+def _finite(value: float | None) -> float | None:
+    """Return a number of a card, None where there is none: one event has no interval."""
+    return None if value is None or not math.isfinite(value) else float(value)
 
 
 def find_voice(home: Home, asked: str | None, settings: Settings) -> Voice | None:
@@ -152,4 +157,6 @@ def _speaker(model_id: str, model: "Model", card: dict[str, Any], settings: Sett
     if today != data.get("features") or model.names != column_names(features):
         words = f"the features of model {model_id} are computed differently today than when it was trained"
         raise DataError("model-outdated", words)
-    return ModelSpeaker(model_id, model, features, today, data.get("known_to"), settings)
+    if "known_to" not in data:
+        raise DataError("model-outdated", f"the card of {model_id} does not say until when outcomes were known to it")
+    return ModelSpeaker(model_id, model, features, today, int(data["known_to"]), settings)

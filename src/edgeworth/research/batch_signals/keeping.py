@@ -4,6 +4,8 @@ Every market of the board counts, not only those that reach the queue: a record 
 by the model itself.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from edgeworth.core.clock import Clock
@@ -21,15 +23,28 @@ def stated_forecasts(board: Board, settings: Settings, now: int) -> list[StoredF
     return [row for said in board.said if said.stated is not None for row in _rows(board, said, settings, now)]
 
 
-def keep_forecasts(home: Home, board: Board, settings: Settings, clock: Clock) -> int:
-    """Store the forecasts of a board that are not stored yet; returns how many were new."""
-    from edgeworth.store.ledger_db import Ledger
+@dataclass(slots=True)
+class Keeper:
+    """Store the forecasts of one board after the other; it remembers the last one's, which saves asking the ledger."""
 
-    rows = stated_forecasts(board, settings, int(clock.now()))
-    if not rows:
-        return 0
-    with Ledger.open(home, clock=clock) as ledger:
-        return ledger.record_forecasts(rows)
+    home: Home
+    settings: Settings
+    clock: Clock
+    _kept: frozenset[tuple[str, int, int]] = frozenset()
+
+    def keep(self, board: Board) -> int:
+        """Store what is not stored yet; returns how many forecasts were new."""
+        from edgeworth.store.ledger_db import Ledger
+
+        rows = stated_forecasts(board, self.settings, int(self.clock.now()))
+        keys = frozenset((row.model_id, row.market_no, row.t) for row in rows)
+        fresh = [row for row in rows if (row.model_id, row.market_no, row.t) not in self._kept]
+        added = 0
+        if fresh:
+            with Ledger.open(self.home, clock=self.clock) as ledger:
+                added = ledger.record_forecasts(fresh)
+        self._kept = keys
+        return added
 
 
 def _rows(board: Board, said: Said, settings: Settings, now: int) -> list[StoredForecast]:

@@ -244,12 +244,14 @@ def entries(
     high = np.where(np.isnan(found.stated_high[best]), high, found.stated_high[best])
     beliefs = np.column_stack([odds.fair(), odds.error(), odds.mean, low, high, odds.shift, odds.paid])
     sized = desk.size(best.tolist())
+    drivers = _explained(board, found, best)
     facts = board.panel.markets
     result = []
     for place, (who, size) in enumerate(zip(queue, sized, strict=True)):
         market = int(board.market[found.at[who[0]]])
         about = {name: facts[name][market] for name in ("market_id", "market_no", "question")}
         about["cluster"] = clusters[int(found.at[who[0]])]
+        about["drivers"] = drivers.get(who[0], ())
         result.append(_entry(board, found, who, (about, size, _Belief(*beliefs[place].tolist()))))
     return result
 
@@ -314,7 +316,7 @@ def _entry(
         analysis_question=f"Is {side} at {price:.3f} worth more than {cost:.4f}? {about['question']}",
         cache_key=f"{pair}|{about['market_id']}|v1",  # one entry per market, so the market is part of its name
         reasoning=_reasoning(said, found.reason[k], int(found.odds.events[k]), belief),
-        drivers=_drivers(said, at),
+        drivers=about["drivers"],
     )
 
 
@@ -324,11 +326,19 @@ def _per_day(board: Board, at: int, per_dollar: float) -> float | None:
     return None if end == UNKNOWN_TIME else round(per_dollar * DAY / max(end - board.as_of, HOUR), 6)
 
 
-def _drivers(said: Said, at: int) -> tuple[Driver, ...]:
-    if said.stated is None:
-        return ()
-    place = int(np.searchsorted(said.index, at))
-    return tuple(Driver(feature=name, log_odds=share) for name, share in said.stated.drivers[place])
+def _explained(board: Board, found: Candidates, best: Int64s) -> dict[int, tuple[Driver, ...]]:
+    """Return what drives the forecasts among some candidates, each model asked once."""
+    drivers: dict[int, tuple[Driver, ...]] = {}
+    for number, said in enumerate(board.said):
+        own = best[found.who[best] == number]
+        if said.stated is None or not len(own):
+            continue
+        told = said.stated.explain(found.at[own])
+        drivers |= {
+            k: tuple(Driver(feature=name, log_odds=share) for name, share in each)
+            for k, each in zip(own.tolist(), told, strict=True)
+        }
+    return drivers
 
 
 def _evidence(board: Board, found: Candidates, who: tuple[int, list[int]], belief: _Belief) -> Evidence:
@@ -353,10 +363,8 @@ def _inside(value: float) -> float:
 def _reasoning(said: Said, reason: str, events: int, belief: _Belief) -> str:
     speaker = said.speaker
     if said.stated is not None:
-        words = (
-            f"{speaker}: {belief.rate:.1%} [{belief.low:.1%}, {belief.high:.1%}] where the price says {belief.paid:.1%}"
-        )
-        return f"{words}; log-odds of YES: {reason}" if reason else words
+        span = f"{belief.rate:.1%} [{belief.low:.1%}, {belief.high:.1%}]"
+        return f"{speaker} ({reason}): {span} where the price says {belief.paid:.1%}"
     if not events:
         return f"{speaker} ({reason}): no resolved event of its own yet, so the price stands"
     return (

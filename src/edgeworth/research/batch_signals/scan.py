@@ -17,7 +17,7 @@ from edgeworth.research.batch_signals import clusters, journal, review
 from edgeworth.research.batch_signals.dedupe import Deduped, Item, dedupe
 from edgeworth.research.batch_signals.forecaster import Voice
 from edgeworth.research.batch_signals.journal import Journal, Seen
-from edgeworth.research.batch_signals.keeping import keep_forecasts
+from edgeworth.research.batch_signals.keeping import Keeper
 from edgeworth.research.batch_signals.lookout import Board, Lookout
 from edgeworth.research.batch_signals.types import (
     LARGEST_BATCH,
@@ -65,6 +65,7 @@ class Scanner:
     journal: Journal
     clock: Clock
     voice: Voice | None = None
+    _keeper: Keeper | None = field(default=None, repr=False)
     _board: tuple[Board, review.Candidates, Mapping[str, str]] | None = field(default=None, repr=False)
 
     def next_batch(self) -> Batch:
@@ -88,7 +89,8 @@ class Scanner:
             found = review.find(board, self.settings)
             self._board = kept = (board, found, _inputs(board))
             if self.plan.as_of is None:  # a replay is no forecast
-                keep_forecasts(self.home, board, self.settings, self.clock)
+                self._keeper = self._keeper or Keeper(self.home, self.settings, self.clock)
+                self._keeper.keep(board)
         return kept
 
 
