@@ -25,12 +25,13 @@ _SEED: Final = 7
 class MarketRequest:
     """Which market, as of when (text, None = now, or its last stored price when that was earlier), and how.
 
-    `rate` is the yearly interest for long waits; with `proxy`, candles of another venue stand in for the rule's.
+    `rate` is the yearly interest for long waits, None the configured one; with `proxy`, candles of another venue stand
+    in for the rule's.
     """
 
     market: str
     at: str | None = None
-    rate: float = 0.04
+    rate: float | None = None
     proxy: bool = False
 
 
@@ -54,7 +55,9 @@ def explain(config: Config, request: MarketRequest, clock: Clock) -> dict[str, A
     at = parse_bound(request.at, now) if request.at else Micros(min([now, *known[-1:]]))
     place = int(np.searchsorted(np.sort(np.array(known, dtype=np.int64)), at, side="right")) - 1
     price = float(prices.sort("event_time")["price"][place]) if place >= 0 else None
-    value = _value(columns, number, at, request.rate)
+    settings = config.settings.fair_value
+    rate, dated = (settings.rate, settings.rate_date) if request.rate is None else (request.rate, "")
+    value = _value(columns, number, at, (rate, dated))
     terms = columns.terms[number]
     return {"market_no": number, "as_of": to_iso(at), "terms": _terms(terms), "market_price": price, **value}
 
@@ -66,7 +69,7 @@ def _terms(terms: "ContractTerms") -> dict[str, Any]:
     return {**found, "kind": terms.kind.value, "confidence": terms.confidence, "payouts": dict(terms.payouts)}
 
 
-def _value(columns: "FairValueColumns", number: int, at: Micros, rate: float) -> dict[str, Any]:
+def _value(columns: "FairValueColumns", number: int, at: Micros, rate: tuple[float, str]) -> dict[str, Any]:
     from edgeworth.features.fairvalue.value import DRIFTS, carry_note
 
     found, sigma, spread = columns.at(number, np.array([at], dtype=np.int64))
@@ -79,9 +82,13 @@ def _value(columns: "FairValueColumns", number: int, at: Micros, rate: float) ->
         "fair_value": {
             **values, "drifts": drifts, "sigma": _number(sigma[0]), "spread": _number(spread[0]),
             "days_left": left / DAY if left >= 0 else None, "reason": refused or str(found.reason[0]),
-            "carry": carry_note(float(found.p[0]), left, rate),
+            "carry": _carry(carry_note(float(found.p[0]), left, rate[0]), rate[1]),
         }
     }  # fmt: skip
+
+
+def _carry(note: str, dated: str) -> str:
+    return f"{note} (rate of {dated})" if note and dated else note
 
 
 def _number(value: Any) -> float | None:

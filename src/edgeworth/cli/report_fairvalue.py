@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 @click.command("fair-value", cls=Command)
 @click.option("--market", metavar="MARKET", help="Explain one market: a slug, an id or its beginning, or words.")
 @click.option("--at", metavar="DATE", help="As of this instant; by default now, or the market's last price.")
-@click.option(
-    "--rate", type=click.FloatRange(-1, 1), default=0.04, show_default=True, help="Interest a year, for waits."
-)
+@click.option("--rate", type=click.FloatRange(-1, 1), help="Interest a year, for waits; the configured one by default.")
 @click.option("--proxy", is_flag=True, help="Let candles of another venue stand in for those the rule names.")
 @click.option("--study", is_flag=True, help="Compare variance forecasts on contracts cut from the home's candles.")
 @click.option("--days", type=float, default=7.0, show_default=True, help="Life of the contracts of the study.")
@@ -31,7 +29,7 @@ if TYPE_CHECKING:
 @click.option("--source", help="Data source of the prices that fair values are scored against.")
 @click.pass_context
 def fair_value(
-    ctx: click.Context, market: str | None, at: str | None, rate: float, proxy: bool, study: bool, days: float,
+    ctx: click.Context, market: str | None, at: str | None, rate: float | None, proxy: bool, study: bool, days: float,
     every: float, source: str | None,
 ) -> None:  # fmt: skip
     """Explain what a crypto price market is worth given its rule and the candles; or score all of them."""

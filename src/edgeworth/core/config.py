@@ -134,6 +134,13 @@ class SignalSettings(_Section):
     )
 
 
+class FairValueSettings(_Section):
+    """What waiting for a far deadline costs."""
+
+    rate: float = Field(0.04, gt=-1, lt=1, description="Interest a year that money earns elsewhere.")
+    rate_date: str = Field("2026-11-01", pattern=r"^\d{4}-\d\d-\d\d$", description="The day that rate was looked up.")
+
+
 class RunSettings(_Section):
     """How work is done."""
 
@@ -149,6 +156,7 @@ class Settings(_Section):
     costs: CostSettings = CostSettings()
     risk: RiskSettings = RiskSettings()
     proof: ProofSettings = ProofSettings()
+    fair_value: FairValueSettings = FairValueSettings()
     run: RunSettings = RunSettings()
     endpoints: EndpointSettings = EndpointSettings()
     store: StoreSettings = StoreSettings()

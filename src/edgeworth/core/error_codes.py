@@ -97,10 +97,11 @@ CODES: dict[str, CodeDoc] = {
     "dataset-unreadable": CodeDoc("A folder holds no dataset.", "edgeworth train data --output FOLDER makes one"),
     "dataset-mismatch": CodeDoc("Datasets of different features cannot be combined.", "build them again, alike"),
     "promotion-refused": CodeDoc("The condition for promoting a model does not hold.", "edgeworth train show MODEL"),
+    "no-rule": CodeDoc("No description of this market is stored.", "collect or import its listing"),
     "too-few-rows": CodeDoc("There is too little data to fit or test anything.", "widen the range or fetch more"),
     "model-corrupt": CodeDoc("A saved model cannot be read.", "train it again"),
     "model-outdated": CodeDoc(
-        "The features of a saved model are computed differently today, so what it says would mean nothing.",
+        "A saved model is of an older make: its features are computed differently today, or its card lacks a date.",
         "train it again: edgeworth train",
     ),
     "model-looks-ahead": CodeDoc(

@@ -115,8 +115,15 @@ def _neural(files: Files) -> Fitted:
     return NeuralFitted.load(files)
 
 
+def _fair_value(files: Files) -> Fitted:
+    from edgeworth.models.fairvalue import FairValueFitted
+
+    return FairValueFitted.load(files)
+
+
 _LOADERS: dict[str, Callable[[Files], Fitted]] = {
     "market": _market,
+    "fair-value": _fair_value,
     "logistic": _linear,
     "xgb": _xgb,
     "lgbm": _lgbm,
@@ -126,12 +133,14 @@ _LOADERS: dict[str, Callable[[Files], Fitted]] = {
 
 def make(kind: str, threads: int = 1) -> Learner:
     """Return a learner with its default settings; raises UsageError unknown-model."""
+    from edgeworth.models.fairvalue import FairValueLearner
     from edgeworth.models.linear import LinearLearner
     from edgeworth.models.neural import NeuralLearner
     from edgeworth.models.trees import LgbmLearner, XgbLearner
 
     makers: dict[str, Callable[[], Learner]] = {
         "market": MarketLearner,
+        "fair-value": FairValueLearner,
         "logistic": LinearLearner,
         "xgb": lambda: XgbLearner(threads=threads),
         "lgbm": lambda: LgbmLearner(threads=threads),

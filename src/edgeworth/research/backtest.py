@@ -7,7 +7,7 @@ cheap shares it would keep those that recovered.) Every configuration counts as 
 
 import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -21,6 +21,7 @@ from edgeworth.core.panel import NEVER, UNKNOWN_TIME, Outcomes, Panel
 from edgeworth.core.paths import Home
 from edgeworth.core.progress import Progress, Silent
 from edgeworth.engine.fees import FeeTable
+from edgeworth.engine.flat import flat_trades
 from edgeworth.engine.types import EngineMarkets, Tape
 from edgeworth.features.columns import listings
 from edgeworth.features.registry import View, keep_categories
@@ -105,6 +106,7 @@ class _State:
     equity: "list[pl.DataFrame]" = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     audits: dict[str, AuditResult] = field(default_factory=dict)
+    audited: "Future[None] | None" = None  # the audits, where they run beside the judging
 
 
 def run_backtest(  # noqa: PLR0913 (one call holds a whole experiment; each argument is a different noun)
@@ -189,23 +191,25 @@ def _evaluate(state: _State, ledger: Ledger, home: Home, tools: tuple[Clock, Pro
     begun = clock.monotonic()
     rules = state.rules
     progress.start("backtest", len(rules), "strategies")
-    fired = _fire(state, rules, ledger)
+    with ThreadPoolExecutor(1) as pool:
+        rehearsed = pool.submit(_rehearse, state, home)
+        fired = _fire(state, rules, ledger)
+        tape = rehearsed.result()
     state.seconds["fire"] = clock.monotonic() - begun
     begun = clock.monotonic()
     judged = [(rule, collect(state.experiment, firings)) for rule, firings in fired]
     _count(state, ledger, judged)
     counted = tally(ledger, list({rule.name for rule, _ in judged}), state.panel.fingerprint)
     _note_holdout(state, ledger)
-    if not state.request.grid:
-        _audit(state, [(rule, item.firings) for rule, item in judged])
     if state.request.grid:
-        _sweep(state, judged, counted, home)
+        _sweep(state, judged, counted, tape)
     else:
-        tape = _tape(state, home)
         # the walk and the bootstrap release the interpreter lock; results are kept in the order of the rules
         with ThreadPoolExecutor(_threads(state)) as pool:
-            work = [pool.submit(_rule, state, rule, item, counted[rule.name], tape) for rule, item in judged]
-            for future in work:
+            state.audited = pool.submit(_audit, state, [(rule, item.firings) for rule, item in judged])
+            longest = sorted(range(len(judged)), key=lambda k: -len(judged[k][1].firings))
+            work = {k: pool.submit(_rule, state, *judged[k], counted[judged[k][0].name], tape) for k in longest}
+            for future in (work[k] for k in range(len(judged))):
                 _keep(state, future.result())
                 progress.advance(1)
     state.seconds["judge"] = clock.monotonic() - begun
@@ -220,7 +224,7 @@ def _fire(state: _State, rules: list[Strategy], ledger: Ledger) -> list[tuple[St
     """Fire all rules together; when one is broken, one by one, so that the others are still judged."""
     panel, rows = state.panel, state.experiment.rows
     try:
-        return list(zip(rules, fire_all(panel, rules, rows), strict=True))
+        return list(zip(rules, fire_all(panel, rules, rows, threads=_threads(state)), strict=True))
     except EdgeworthError as error:
         first = error
     fired = []
@@ -233,6 +237,19 @@ def _fire(state: _State, rules: list[Strategy], ledger: Ledger) -> list[tuple[St
     if not fired:
         raise first
     return fired
+
+
+def _rehearse(state: _State, home: Home) -> tuple[Tape, EngineMarkets]:
+    """Open the tape and judge one invented firing, so that compiled code is read from disk while the rules fire."""
+    tape, rows = _tape(state, home), state.experiment.rows[:1]
+    if not len(rows):
+        return tape
+    side, reason = np.ones(1, np.int8), np.zeros(1, np.int16)
+    firings = Firings("rehearsal", rows, side, reason, ("",), None, None)
+    opinions = _opinions(state, firings)
+    flat_trades(state.panel, state.outcomes, rows, side, state.experiment.category, state.experiment.costs)
+    portfolio.walk(*tape, opinions, state.request.settings, state.experiment.from_t)
+    return tape
 
 
 def _trial(state: _State, rule: Strategy, status: str, sharpe: float | None, events: int) -> Trial:
@@ -302,6 +319,8 @@ def _judge(
         fired=(outcomes.payout_e4[item.trades.market], kept),
         shared=state.data_lines,
     )
+    if state.audited is not None:
+        state.audited.result()
     audited = state.audits.get(name) or state.audits.get(name.removesuffix("-reverse"))
     checks = lint(item.evidence, given) + (audited.lines() if audited else ())
     case = Case(name, coverage, checks, trials, pbo)
@@ -387,7 +406,9 @@ def _quick(proof: ProofSettings) -> ProofSettings:
     return proof.model_copy(update={"bootstraps": min(proof.bootstraps, QUICK_BOOTSTRAPS)})
 
 
-def _sweep(state: _State, judged: list[tuple[Strategy, Judged]], counted: dict[str, Trials], home: Home) -> None:
+def _sweep(
+    state: _State, judged: list[tuple[Strategy, Judged]], counted: dict[str, Trials], tape: tuple[Tape, EngineMarkets]
+) -> None:
     """Judge every variant quickly, then the best in full, deflated for all of them.
 
     Best is the highest Sharpe ratio per event; where no variant has one, the highest return.
@@ -402,7 +423,7 @@ def _sweep(state: _State, judged: list[tuple[Strategy, Judged]], counted: dict[s
             best, highest = (rule, item), merit
     pbo = overfitting([item for _, item in judged])
     _audit(state, [(best[0], best[1].firings)])
-    _keep(state, _rule(state, best[0], best[1], counted[best[0].name], _tape(state, home), pbo))
+    _keep(state, _rule(state, best[0], best[1], counted[best[0].name], tape, pbo))
 
 
 def _or_lowest(value: float | None) -> float:

@@ -326,3 +326,16 @@ def test_ladders_cohere():
 def test_carry_is_said_for_long_waits_only():
     assert carry_note(0.015, 327 * DAY, 0.04).endswith("NO 0.9503 today")
     assert carry_note(0.5, 20 * DAY, 0.04) == ""
+
+
+def test_one_barrier_ignored_is_too_dear():
+    terms = ContractTerms(
+        ContractKind.FIRST_OF_TWO, "BTC", "BTC/USDT", "binance", "high", "1m", (66_000.0, 74_000.0), ">",
+        START, START + 60 * DAY,
+    )  # fmt: skip
+    history, t = path([70_000.0] * 3), START + 3 * HOUR
+    both, single = one(terms, history, t).p[0], one(touch(74_000, START, 60), history, t).p[0]
+    assert both < 0.55
+    assert single > both + 0.2
+    other = one(dataclasses.replace(terms, comparator="<"), history, t).p[0]
+    assert both + other <= 1 + 1e-9

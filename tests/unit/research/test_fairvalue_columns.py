@@ -3,18 +3,32 @@
 import dataclasses
 
 import numpy as np
+import polars as pl
 import pytest
 from tests.support.panels import make_panel
-from tests.support.replay import START, contract, gbm, settle
+from tests.support.replay import START, contract, gbm, settle, uniform_candles
 
+from edgeworth.app.fairvalue import study
+from edgeworth.core.config import Config, Settings
 from edgeworth.core.contract import ContractKind, ContractTerms
-from edgeworth.core.errors import DataError
+from edgeworth.core.errors import DataError, UsageError
+from edgeworth.core.paths import Home
 from edgeworth.core.random import stream
 from edgeworth.core.units import DAY, HOUR
 from edgeworth.features.fairvalue.value import Options
+from edgeworth.models.examples import expit
+from edgeworth.models.learners import load, make
 from edgeworth.research.dataset import Plan, build, feature_matrix
-from edgeworth.research.fairvalue_columns import COLUMNS, FairValueColumns, VolatilityForecasts, base_of, venue_of
+from edgeworth.research.fairvalue_columns import (
+    COLUMNS,
+    FairValueColumns,
+    VolatilityForecasts,
+    base_of,
+    load_histories,
+    venue_of,
+)
 from edgeworth.research.fairvalue_score import score
+from edgeworth.store.lake import Lake
 
 DAYS = 200
 
@@ -131,7 +145,19 @@ def test_a_dataset_takes_the_columns(histories, world):
     place = dataset.names.index("fv_p")
     assert np.isfinite(examples.x[:, place]).mean() > 0.9
     assert np.isnan(examples.x[:, place]).any()
+    fitted = make("fair-value").fit(examples, 1)
+    moved = expit(examples.offset + fitted.correct(examples.x))
+    known = np.isfinite(examples.x[:, place])
+    fair = np.clip(examples.x[:, place], 1e-3, 1 - 1e-3)
+    assert moved[known] == pytest.approx(fair[known], abs=1e-5)
+    assert moved[~known] == pytest.approx(np.clip(examples.price[~known], 1e-3, 1 - 1e-3))
+    again = load("fair-value", fitted.save())
+    assert np.array_equal(again.correct(examples.x), fitted.correct(examples.x))
+    assert fitted.contributions(examples.x).sum(axis=1) == pytest.approx(fitted.correct(examples.x))
+    assert fitted.importance().sum() == 1
     plain = build(panel, outcomes, plan)
+    with pytest.raises(UsageError, match="unknown-feature"):
+        make("fair-value").fit(plain.examples(), 1)
     assert plain.fingerprint != dataset.fingerprint
     assert dataset.fingerprint == build(panel, outcomes, plan, columns).fingerprint
     other = FairValueColumns(terms, forecasts(histories), Options(proxy=True))
@@ -158,3 +184,43 @@ def test_names_of_stored_series():
     assert [venue_of(name) for name in ("binance-spot", "klines", "ccxt-kraken", "coinbase-candles")] == [
         "binance", "binance", "kraken", "coinbase",
     ]  # fmt: skip
+
+
+def stored(home, source, symbol, interval, history):
+    frame = pl.DataFrame(
+        {name: getattr(history, name) for name in ("t", "open", "high", "low", "close")}
+        | {"volume": np.ones(len(history.t))}
+    )
+    Lake(home.lake).append_candles(source, symbol, interval, frame, key=f"{source}-{symbol}-{interval}")
+
+
+def test_of_several_stored_series_the_finest_that_reaches_far_is_read(tmp_path):
+    home = Home(tmp_path)
+    stored(home, "binance-spot", "BTC", "1h", gbm(1, 2_400, fine=1))
+    stored(home, "binance-spot", "BTC", "15m", gbm(2, 9_300, fine=1, step=HOUR // 4))
+    stored(home, "binance-stream", "BTC", "1m", gbm(3, 500, fine=1, step=HOUR // 60))
+    stored(home, "ccxt-kraken", "ETHUSD", "1h", gbm(4, 300, fine=1))
+    found = load_histories(home)
+    assert {name: (h.step, h.venue, len(h.t)) for name, h in found.items()} == {
+        "BTC": (HOUR // 4, "binance", 9_300), "ETH": (HOUR, "kraken", 300),
+    }  # fmt: skip
+    assert list(load_histories(home, "1h", {"BTC"})) == ["BTC"]
+    assert load_histories(home, "1h")["BTC"].step == HOUR
+    assert load_histories(Home(tmp_path / "empty")) == {}
+
+
+def test_invented_candles_never_reach_a_fit_and_walks_show_no_skill(tmp_path):
+    invented, walking = Home(tmp_path / "invented"), Home(tmp_path / "walking")
+    stored(invented, "files", "BTC", "1h", uniform_candles(1, 5_000, order=True))
+    with pytest.raises(DataError, match="implausible-candles"):
+        study(Config(Settings(), invented, {}, None), 3.0, 1.0)
+    for number, name in enumerate(("BTC", "ETH", "SOL")):
+        stored(walking, "files", name, "1h", gbm(number, 24 * 400, fine=1, name="walking"))
+    stored(walking, "files", "XRP", "1h", uniform_candles(2, 5_000, order=True))
+    found, refused = study(Config(Settings(), walking, {}, None), 3.0, 0.5)
+    assert list(refused) == ["XRP"]
+    assert abs(found.row("constant 60% volatility").excess.value) < 0.005  # the truth and its estimate are one
+    with pytest.raises(DataError, match="too-few-rows"):
+        study(Config(Settings(), Home(tmp_path / "none"), {}, None), 3.0, 1.0)
+    with pytest.raises(UsageError, match="bad-option"):
+        study(Config(Settings(), walking, {}, None), 0.0, 1.0)

@@ -9,7 +9,7 @@ from edgeworth.core.contract import ContractKind
 from edgeworth.core.errors import DataError
 from edgeworth.core.random import stream
 from edgeworth.core.units import DAY, HOUR
-from edgeworth.features.fairvalue.value import History, fair_values
+from edgeworth.features.fairvalue.value import History, Options, fair_values
 from edgeworth.models.scores import recalibrate
 from edgeworth.research.candle_gate import check, judge, sound
 from edgeworth.research.fairvalue_study import compare
@@ -30,7 +30,7 @@ def replayed(kind, count, seed=3):
         first = number * stride + 1
         terms = contract(kind, history, first, days, rng)
         t = int(history.t[first]) + int(rng.integers(0, round(days * DAY) // HOUR)) * HOUR
-        values[number] = fair_values(terms, history, np.array([t]), (0.6, 0.0)).p[0]
+        values[number] = fair_values(terms, history, np.array([t]), (0.6, 0.0), Options(slopes=False)).p[0]
         outcomes[number] = settle(terms, history)
     return values, outcomes
 
@@ -110,6 +110,16 @@ def test_nothing_is_learned_from_a_walk_of_constant_volatility():
     assert constant.excess.low <= 0  # its loss less HAR's: not proven above zero
     assert study.row("HAR + volatility mixture").log_loss > constant.log_loss - 0.005
     assert study.row("terminal for a touch").excess.low > 0
+
+
+@pytest.mark.slow
+def test_intervals_of_skill_hold_zero_on_walks_as_often_as_they_claim():
+    claims = 0
+    for seed in range(50):
+        series = {f"W{k}": gbm(1000 * seed + k, 24 * 800, fine=1, name="null-walk").bars for k in range(3)}
+        excess = compare(cut_touches(series, 3.0, 1.0, seed), 3.0).row("constant 60% volatility").excess
+        claims += not excess.low <= 0 <= excess.high
+    assert claims <= 5  # of 50 at 95 %, 2.5 are expected
 
 
 @pytest.mark.recorded
