@@ -18,6 +18,11 @@ from tests.e2e.conftest import Run
 PATIENCE_S = 60
 
 
+def listen_to_ctrl_c() -> None:
+    """A child of a job in the background inherits that SIGINT is ignored; here it must not be."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 class Server:
     """A server in its own process."""
 
@@ -25,8 +30,9 @@ class Server:
         environment = {**os.environ, "EDGEWORTH_HOME": str(folder / "home"), "NO_COLOR": "1"}
         command = [sys.executable, "-m", "edgeworth.cli", "serve", "--sandbox", "--port", "0", *args]
         self.process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, cwd=folder
-        )
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, cwd=folder,
+            preexec_fn=listen_to_ctrl_c,
+        )  # fmt: skip
         assert self.process.stdout is not None
         self.line = self.process.stdout.readline()
 

@@ -34,7 +34,10 @@ def cli_page() -> str:
     )
     parts = [head]
     for name, command in leaves():
-        context = click.Context(command, info_name=name, max_content_width=100, terminal_width=100)
+        # a command remembers the help option of its first context: make it the one that people get
+        context = click.Context(
+            command, info_name=name, max_content_width=100, terminal_width=100, help_option_names=["-h", "--help"]
+        )
         parts.append(f"## {name}\n\n```text\n{command.get_help(context).rstrip()}\n```\n")
     return "\n".join(parts)
 

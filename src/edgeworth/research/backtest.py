@@ -71,7 +71,7 @@ class Request:
         ]
         return {
             "strategies": rules,
-            "settings": self.settings.model_dump(),
+            "settings": self.settings.model_dump(exclude={"endpoints", "collect", "signals", "store"}),
             "source": self.source,
             "from": self.start,
             "to": self.end,
