@@ -249,7 +249,6 @@ def test_ctrl_c_is_calm_and_the_same_command_resumes(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "edgeworth.cli", "demo", "--scenario", "newcomer"]
     process = subprocess.Popen(
         command, env=environment, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # ignored in background jobs
     )  # fmt: skip
     assert process.stdout is not None
     process.stdout.readline()  # the first words: work has begun

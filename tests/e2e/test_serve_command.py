@@ -18,11 +18,6 @@ from tests.e2e.conftest import Run
 PATIENCE_S = 60
 
 
-def listen_to_ctrl_c() -> None:
-    """A child of a job in the background inherits that SIGINT is ignored; here it must not be."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
 class Server:
     """A server in its own process."""
 
@@ -31,7 +26,6 @@ class Server:
         command = [sys.executable, "-m", "edgeworth.cli", "serve", "--sandbox", "--port", "0", *args]
         self.process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, cwd=folder,
-            preexec_fn=listen_to_ctrl_c,
         )  # fmt: skip
         assert self.process.stdout is not None
         self.line = self.process.stdout.readline()
