@@ -69,12 +69,13 @@ bench-peers: $(VENV)/.dev ## benchmarks with nautilus_trader, orjson and pandas,
 	@python="$(PY312)"; test -n "$$python" || python="$$(command -v python3.12)"; \
 	  test -n "$$python" || { echo 'bench-peers needs Python 3.12 (set PY312) for nautilus_trader 1.231' >&2; exit 2; }; \
 	  test -x $(PEERS)/bin/python || "$$python" -m venv $(PEERS)
-	@$(PEERS)/bin/python -c 'import nautilus_trader' 2>/dev/null || $(PEERS)/bin/pip install -q nautilus_trader==1.231.0
+	@$(PEERS)/bin/python -c 'import nautilus_trader, py_clob_client_v2' 2>/dev/null || \
+	  $(PEERS)/bin/pip install -q 'nautilus_trader[polymarket]==1.231.0'
 	@$(PEERS)/bin/python -c 'import orjson, pandas' 2>/dev/null || $(PEERS)/bin/pip install -q orjson pandas
-	@EDGEWORTH_PEER_PYTHON=$(PEERS)/bin/python $(BIN)/python -m benchmarks.run backtest ingest
+	@EDGEWORTH_PEER_PYTHON=$(PEERS)/bin/python $(BIN)/python -m benchmarks.run backtest ingest stream
 
 long: $(VENV)/.dev ## everything, with many more examples
-	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -q -n $(WORKERS)
+	EDGEWORTH_TEST_KILLS=1000 HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -q -n $(WORKERS)
 
 recorded: $(VENV)/.core ## import a folder of recorded data: make recorded RECORDED=DIR EDGEWORTH_HOME=DIR
 	@test -n "$(RECORDED)" || { echo 'usage: make recorded RECORDED=DIR [EDGEWORTH_HOME=DIR]' >&2; exit 2; }

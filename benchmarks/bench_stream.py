@@ -7,8 +7,12 @@ no books: its figure is its own parsing of the same frames. CPU per frame, least
 
 import importlib
 import json
+import os
+import subprocess
+import tempfile
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from benchmarks.measure import absent, against, best, options, say
@@ -149,7 +153,24 @@ def main() -> None:
     per = usual.cpu / count * 1e6
     against("W6", "a frame decoded and applied, CPU", mine, "us", peer="ours without compiled code", theirs=per)
     compare_decoding(frames[: min(count, 10_000)], mine, GOAL if full else None)
-    absent("nautilus_trader", NAUTILUS)
+    beside_nautilus(frames[: min(count, 20_000)], mine)
+
+
+def beside_nautilus(frames: list[bytes], mine: float) -> None:
+    """Compare with nautilus_trader's adapter and books, in the environment that EDGEWORTH_PEER_PYTHON names."""
+    python = os.environ.get("EDGEWORTH_PEER_PYTHON", "")  # noqa: TID251  (a benchmark has no configuration)
+    with tempfile.NamedTemporaryFile(suffix=".ndjson") as file:
+        file.write(b"\n".join(frames))
+        file.flush()
+        command = [python, str(Path(__file__).parent / "peers" / "nautilus_stream.py"), file.name]
+        done = subprocess.run(command, capture_output=True, text=True, check=False) if python else None
+    if done is None or done.returncode:
+        absent("nautilus_trader", f"{NAUTILUS}; `make bench-peers` installs it")
+        return
+    theirs = json.loads(done.stdout)["cpu_us"]
+    against(
+        "W6", "a frame decoded and applied to its book, CPU", mine, "us", peer="nautilus_trader 1.231", theirs=theirs
+    )
 
 
 def compare_decoding(frames: list[bytes], applied: float, goal: float | None) -> None:

@@ -19,6 +19,7 @@ from edgeworth.core.config import Config
 from edgeworth.core.errors import AccessError, DataError
 from edgeworth.core.paths import Home
 from edgeworth.core.progress import Progress
+from edgeworth.core.units import Micros
 from edgeworth.sandbox.identity import conditions
 from edgeworth.sandbox.scenario import find_scenario
 from edgeworth.sandbox.world import World, generate
@@ -93,7 +94,7 @@ def run_demo(
         _import(home, world.write(home.root / "world"), progress, clock)
         step = _stamp(clock, say, step, "import", _import_words(home))
     else:
-        calls = _collect(config, home, world, progress)
+        calls = _collect(config, home, (scenario, seed, chosen.end), progress)
         step = _stamp(clock, say, step, "collect", f"{_stored_words(home)}, in {calls:,} requests to the venue")
     result = _backtest(config, home, progress, clock)
     _stamp(clock, say, step, "backtest", f"{len(result.results)} strategies, each with its reverse control")
@@ -141,17 +142,16 @@ def _import(home: Home, files: list[Path], progress: Progress, clock: Clock) -> 
         raise DataError("import-partial", f"the simulated world did not import: {refused or 'counts do not add up'}")
 
 
-def _collect(config: Config, home: Home, world: World, progress: Progress) -> int:
-    """Serve the world's venue, fetch what resolved over its protocol, and return the number of requests.
+def _collect(config: Config, home: Home, world: tuple[str, int, Micros], progress: Progress) -> int:
+    """Serve the venue of a world (scenario, seed, instant), fetch what resolved, return the number of requests.
 
     The venue's time stands still but for the waits that its rate limits ask for, so they cost nothing.
     """
     from edgeworth.app.fetching import ResolvedOptions, fetch_resolved
-    from edgeworth.app.serving import StepClock, serve_in_thread
-    from edgeworth.sandbox.server.sandbox import Sandbox
+    from edgeworth.app.serving import serving_process
 
     settings = config.settings
-    with serve_in_thread(Sandbox(world, StepClock(world.scenario.end), world.scenario.end)) as url:
+    with serving_process(*world) as url:
         endpoints = settings.endpoints.model_copy(update={"sandbox": url})
         chosen = settings.model_copy(update={"venue": "sandbox", "endpoints": endpoints})
         own = dataclasses.replace(config, settings=chosen, home=home)

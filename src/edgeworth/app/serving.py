@@ -4,14 +4,16 @@ import asyncio
 import contextlib
 import errno
 import ipaddress
+import json
 import socket
-import threading
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edgeworth.core.clock import Clock, ManualClock, ScaledClock
-from edgeworth.core.errors import InstanceError, UsageError
+from edgeworth.core.errors import InstanceError, Retryable, UsageError
 from edgeworth.core.instants import to_iso
 from edgeworth.core.units import DAY, Micros
 from edgeworth.sandbox.scenario import SCENARIOS, find_scenario
@@ -60,13 +62,17 @@ class StepClock(ManualClock):
 
 @dataclass(frozen=True, slots=True)
 class ServeOptions:
-    """What to serve: world seed, names of a world and of faults or fault plans, speed (None: by steps), address."""
+    """What to serve: world seed, names of a world and of faults or fault plans, speed (None: by steps), address.
+
+    `start` is the virtual instant to begin at; None leaves thirty days of life ahead.
+    """
 
     seed: int = 7
     scenarios: tuple[str, ...] = ()
     speed: float | None = 1.0
     host: str = "127.0.0.1"
     port: int = PORT
+    start: Micros | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +130,7 @@ def build_sandbox(options: ServeOptions) -> tuple[Sandbox, tuple[str, ...]]:
     """Generate the world and put it on a clock; returns the sandbox and the names of its faults."""
     name, faults = split_scenarios(options.scenarios)
     world = generate(name, options.seed)
-    start = Micros(world.scenario.end - LIFE)
+    start = Micros(world.scenario.end - LIFE) if options.start is None else options.start
     clock: Clock = StepClock(start) if options.speed is None else ScaledClock(start, options.speed)
     plan = fault_plan(faults, options.seed, start, LIFE / DAY)
     return Sandbox(world, clock, start, plan), faults
@@ -219,19 +225,21 @@ def serve_sandbox(options: ServeOptions, ready: Callable[[Served], None]) -> Non
 
 
 @contextlib.contextmanager
-def serve_in_thread(sandbox: Sandbox) -> Iterator[str]:
-    """Serve a sandbox on a free loopback port from a thread, and yield its URL; it ends with the block."""
-    sock = listen("127.0.0.1", 0)
-    server = make_server(SandboxApp(sandbox))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, daemon=True)
-    try:
-        # the listening socket accepts connections from now on; they wait until the server is up
-        thread.start()
-        yield f"http://127.0.0.1:{sock.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()
-        sock.close()
+def serving_process(scenario: str, seed: int, start: Micros) -> Iterator[str]:
+    """Serve a world in a process of its own, its time standing still at `start`, and yield the URL.
+
+    The process ends with the block, by its own id. Raises Retryable sandbox-not-running when it cannot be started.
+    """
+    command = [sys.executable, "-m", "edgeworth.cli", "serve", "--sandbox", "--step", "--json", "--port", "0"]
+    command += ["--scenario", scenario, "--world", str(seed), "--start", to_iso(start)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True) as process:  # noqa: S603
+        try:
+            said = process.stdout.readline() if process.stdout else ""
+            if not said:
+                raise Retryable("sandbox-not-running", "the simulated venue could not be started")
+            yield str(json.loads(said)["data"]["url"])
+        finally:
+            process.terminate()
 
 
 def describe(sandbox: Sandbox, sock: socket.socket, options: ServeOptions, faults: tuple[str, ...]) -> Served:

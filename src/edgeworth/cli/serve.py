@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 )
 @click.option("--speed", type=click.FloatRange(min=0, min_open=True), help="Virtual seconds per second; 1 by default.")
 @click.option("--step", is_flag=True, help="Time stands still until POST /control/advance moves it.")
+@click.option("--start", metavar="DATE", help="Virtual time to begin at; by default thirty days before its data end.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8787, show_default=True, help="0 picks a free port.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="A loopback address.")
 @click.pass_context
@@ -31,18 +32,22 @@ def command(
     scenarios: tuple[str, ...],
     speed: float | None,
     step: bool,
+    start: str | None,
     port: int,
     host: str,
 ) -> None:
     """Serve the simulated venue until Ctrl-C: metadata, order service, data service, exchange, sockets and feeds."""
     from edgeworth.app.serving import ServeOptions, serve_sandbox
+    from edgeworth.core.clock import SystemClock
+    from edgeworth.core.instants import parse_bound
 
     if not sandbox:
         raise click.UsageError("say what to serve: --sandbox", ctx)
     if step and speed is not None:
         raise click.UsageError("--step and --speed exclude each other", ctx)
     pace = None if step else (speed or 1.0)
-    options = ServeOptions(world, scenarios, pace, host, port)
+    begin = None if start is None else parse_bound(start, SystemClock().now())
+    options = ServeOptions(world, scenarios, pace, host, port, begin)
     try:
         serve_sandbox(options, lambda served: _announce(ctx, served))
     except KeyboardInterrupt:

@@ -89,6 +89,11 @@ class Endpoints(msgspec.Struct, frozen=True, kw_only=True):
         named = (getattr(self, name) for name in self.__struct_fields__)
         return tuple(sorted({origin(address).host for address in named if address}))
 
+    @property
+    def encrypted(self) -> bool:
+        """Tell whether any address that is asked is of HTTPS."""
+        return any(self.base(service).startswith("https:") for service in _SERVICES)
+
 
 _SERVICES: Final = {
     "gamma": "gamma",
