@@ -6,7 +6,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.unit.venues.payloads import clob_market, cut, gamma_event, history_market, resolved_market
 
@@ -108,6 +108,8 @@ def test_any_bytes_at_all(data, reader, size):
 
 
 @given(values=st.lists(JSONISH.filter(lambda value: isinstance(value, dict)), max_size=6), size=st.integers(1, 40))
+@example(values=[{"": float("nan"), "}\x1f": None}], size=1)
+@example(values=[{"a": float("nan"), "]\\": "}"}], size=2)
 def test_the_splitter_gives_every_element_whatever_the_cut(values, size):
     strict = [json.loads(splitter.strict(json.dumps(value).encode())) for value in values]
     for text in (json.dumps(values), json.dumps(values, indent=1), "\n".join(json.dumps(value) for value in values)):

@@ -15,7 +15,8 @@ import msgspec
 
 _TRAILING = re.compile(r"trailing characters \(byte (\d+)\)")
 _KEY = re.compile(rb'[\s,]*("(?:[^"\\]|\\.)*")\s*:\s*')
-_STRUCTURE = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\]]', re.DOTALL)
+# a string that has not ended yet reaches to the end of what is there: a bracket in it closes nothing
+_STRUCTURE = re.compile(rb'"(?:[^"\\]|\\.)*(?:"|\\?\Z)|[{}\[\]]', re.DOTALL)
 _SCALAR_END = re.compile(rb"[,\]}\n]")
 _CLOSING: Final = {b"{": b"}", b"[": b"]"}
 _GAP = re.compile(rb"[\s,\x1e\xef\xbb\xbf]*")
