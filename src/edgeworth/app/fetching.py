@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _YEARS: Final = re.compile(r"^(\d{1,2})y$", re.IGNORECASE)
 _YEAR: Final = 365 * DAY + DAY // 4
-_SMALLEST: Final = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,22 +121,12 @@ def usable(config: Config, since: int, until: int) -> "pl.DataFrame":
 
     from edgeworth.collect.fetching.resolved import COARSE
     from edgeworth.collect.fetching.usable import usable_by_range
+    from edgeworth.research.power import detectable_edge
 
     table = usable_by_range(config.home, COARSE.source, since, until)
-    return table.with_columns(pl.col("events").map_elements(provable_edge, return_dtype=pl.Float64).alias("edge"))
-
-
-def provable_edge(events: int) -> float | None:
-    """Return the smallest edge at a price of 0.5 that `events` independent bets prove (5 % size, 80 % power)."""
-    from edgeworth.research.power import events_for_power
-
-    low, high = _SMALLEST, 0.5
-    if events < 1 or events_for_power(0.5, high) > events:
-        return None
-    while high - low > _SMALLEST:
-        middle = (low + high) / 2
-        low, high = (middle, high) if events_for_power(0.5, middle) > events else (low, middle)
-    return round(high, 4)
+    return table.with_columns(
+        pl.col("events").map_elements(detectable_edge, return_dtype=pl.Float64).round(4).alias("edge")
+    )
 
 
 def fetch_candles(config: Config, options: CandleOptions, progress: Progress) -> dict[str, Any]:

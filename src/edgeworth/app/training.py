@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from edgeworth.research.dataset import Combined, Dataset, Plan
     from edgeworth.research.training import Training
 
-_DETECTABLE_FROM, _DETECTABLE_TO = 0.001, 0.5
-
 
 @dataclass(frozen=True, slots=True)
 class DataRequest:
@@ -127,6 +125,8 @@ def check_dataset(dataset: "Dataset") -> dict[str, Any]:
     """
     import polars as pl
 
+    from edgeworth.research.power import detectable_edge
+
     frame = dataset.frame
     year = pl.from_epoch("t", time_unit="us").dt.year().alias("year")
     by_year = frame.group_by(year).agg(
@@ -144,7 +144,7 @@ def check_dataset(dataset: "Dataset") -> dict[str, Any]:
         "events": events,
         "yes_share": float(frame.select(pl.col("label").mean()).item()),
         "mean_price": price,
-        "detectable": detectable(events, price),
+        "detectable": detectable_edge(events, price),
         "left_out_50_50_or_void": dataset.meta.get("unclassified"),
         "missing": {n: frame[n].null_count() / frame.height for n in dataset.names if frame[n].null_count()},
         "years": by_year.sort("year").to_dicts(),
@@ -152,19 +152,6 @@ def check_dataset(dataset: "Dataset") -> dict[str, Any]:
         "points": frame.group_by("point").len("rows").sort("point").to_dicts(),
         "features": dataset.fingerprint,
     }
-
-
-def detectable(events: int, price: float) -> float | None:
-    """Return the smallest edge that `events` independent bets at `price` prove; None where one half is too small."""
-    from edgeworth.research.power import events_for_power
-
-    low, high = _DETECTABLE_FROM, min(_DETECTABLE_TO, 1.0 - price)
-    if events_for_power(price, high) > events:
-        return None
-    for _ in range(40):
-        middle = (low + high) / 2
-        low, high = (low, middle) if events_for_power(price, middle) <= events else (middle, high)
-    return high
 
 
 def combine_datasets(folders: Sequence[Path], output: Path) -> "Combined":

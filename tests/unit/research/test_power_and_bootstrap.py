@@ -58,3 +58,16 @@ def test_the_bootstrap_repeats_itself_and_depends_on_the_seed() -> None:
 def test_no_events_have_no_interval() -> None:
     totals = bootstrap.resample(np.zeros((0, 2)), 10, 7)
     assert bootstrap.ratio_interval(totals, 0, 1, 0.95) == (-math.inf, math.inf)
+
+
+@pytest.mark.parametrize(("events", "price"), [(50, 0.5), (626, 0.371), (4_000, 0.9)])
+def test_the_smallest_edge_is_the_inverse_of_the_number_of_events(events, price):
+    edge = power.detectable_edge(events, price)
+    assert edge is not None
+    assert power.events_for_power(price, edge) <= events
+    assert power.events_for_power(price, edge - 2e-4) > events
+
+
+def test_too_few_events_prove_nothing():
+    assert power.detectable_edge(0) is None
+    assert power.detectable_edge(3) is None
