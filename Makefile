@@ -35,7 +35,7 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/uv
 extra-%: | $(BIN)/uv
 	$(UVPIP) -e '.[$*]'
 
-demo: $(VENV)/.core ## simulate a world, import it, backtest every strategy, write the report
+demo: $(VENV)/.core ## simulate a venue, collect from it, backtest every strategy, write the report
 	@$(BIN)/edgeworth demo
 
 test: $(VENV)/.dev ## the default test suite

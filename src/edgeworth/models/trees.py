@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -202,8 +202,3 @@ class LgbmLearner:
             "verbosity": -1,
         }
         return LgbmFitted(lightgbm.train(parameters, data, self.rounds))
-
-
-def settings(learner: XgbLearner | LgbmLearner) -> dict[str, Any]:
-    """Return the settings of a learner for a model card."""
-    return asdict(learner)

@@ -117,8 +117,8 @@ def lint_folds(examples: Examples, folds: Folds) -> tuple[LintLine, ...]:
 def canary(examples: Examples, folds: Folds, seed: int, kind: str = "xgb") -> LintLine:
     """Fail when a model finds skill in shuffled outcomes: whatever it finds then comes from the pipeline.
 
-    Outcomes are drawn anew from the market price, one draw per event and price, so that the price is right by
-    construction; rows of one market share theirs.
+    Outcomes are drawn anew from each row's market price, so that the price is right by construction; the rows of one
+    event share the draw, so they stay one piece of evidence (a market whose price moved may pay both ways).
     """
     code = "leak-shuffle-canary"
     gains = []

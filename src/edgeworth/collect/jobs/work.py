@@ -1,12 +1,13 @@
 """What the schedule asks of a job: take one slot, in as many attempts as it needs."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, Protocol
 
 from edgeworth.core.units import Micros
 
 
-class Work:
+class Work(ABC):
     """One slot of one job on its way: how many observations are due, how many are met, and why the rest is not.
 
     `missing` maps market numbers to a kebab cause and shrinks as attempts succeed; `counts` goes into the run's row.
@@ -19,9 +20,9 @@ class Work:
         self.missing: dict[int, str] = {}
         self.counts: dict[str, Any] = {}
 
+    @abstractmethod
     async def attempt(self) -> bool:
         """Try what is still missing; True when nothing is left to try. Raises VenueError or the store's errors."""
-        raise NotImplementedError
 
 
 class Job(Protocol):

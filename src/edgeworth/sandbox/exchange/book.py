@@ -83,11 +83,6 @@ class Book:
         """Return the resting orders at one YES price, oldest first."""
         return list((self._bids if bids else self._asks).queues.get(price_e4, ()))
 
-    def shares_at(self, bids: bool, price_e4: int) -> int:
-        """Return all shares resting at one YES price."""
-        queues = (self._bids if bids else self._asks).queues
-        return sum(order.left_e6 for order in queues.get(price_e4, ()))
-
     def crosses(self, bid: bool, yes_e4: int) -> bool:
         """Return whether an order at that YES price would match at once."""
         if bid:

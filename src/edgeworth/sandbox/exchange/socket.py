@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
@@ -32,7 +33,7 @@ class Time(Protocol):
         """Return when something is planned to happen next."""
 
 
-class Socket:
+class Socket(ABC):
     """A connection that never waits; subclasses say what they subscribe to."""
 
     def __init__(self, time: Time, faults: FaultsPort) -> None:
@@ -85,20 +86,22 @@ class Socket:
 
     # for subclasses
 
+    @abstractmethod
     def _take(self, frame: dict[str, Any]) -> None:
-        raise NotImplementedError
+        """Take a frame that is a JSON object."""
 
+    @abstractmethod
     def _listening(self) -> bool:
-        raise NotImplementedError
+        """Tell whether anything is subscribed."""
 
     def _opens_at(self) -> int | None:
         """Return when something can be subscribed that could not be earlier."""
         return None
 
-    def _refresh(self, now: int) -> None:
+    def _refresh(self, now: int) -> None:  # noqa: B027  (a hook that not every socket needs)
         """Look for what could not be subscribed earlier."""
 
-    def _gone(self) -> None:
+    def _gone(self) -> None:  # noqa: B027  (likewise)
         """Unsubscribe from everything: the connection has ended."""
 
     def _close(self, why: tuple[int, str]) -> None:

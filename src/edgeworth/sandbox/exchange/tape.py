@@ -11,7 +11,7 @@ from typing import Final
 from edgeworth.core.units import ONE_PRICE, SECOND, divide
 from edgeworth.sandbox.exchange.bank import Bank, Leg
 from edgeworth.sandbox.exchange.ports import FaultsPort
-from edgeworth.sandbox.exchange.state import BACKGROUND, Fill, MakerPart, Order, Trade, TradeState
+from edgeworth.sandbox.exchange.state import Fill, MakerPart, Order, Trade, TradeState
 from edgeworth.sandbox.exchange.timers import Timers
 
 _PLAIN: Final = ((2, TradeState.MINED), (5, TradeState.CONFIRMED))
@@ -131,8 +131,3 @@ def _legs(trade: Trade) -> list[Leg]:
 def _outgoing(leg: Leg) -> int:
     """Return what leaves the wallet: dollars and the fee when it buys, shares when it sells."""
     return leg.cash_e6 + leg.fee_e6 if leg.buy else leg.shares_e6
-
-
-def is_clients(trade: Trade) -> bool:
-    """Return whether a client was the taker."""
-    return trade.wallet != BACKGROUND

@@ -22,6 +22,20 @@ _MAX_IDS = 100
 _VERSIONS = ("v1", "v2")
 
 
+def _between_dates(request: Request, start: Ints, end: Ints) -> Bools:
+    """Tell which rows begin and end within the dates asked for; an unknown end lies within none."""
+    keep = np.ones(len(start), dtype=bool)
+    for name, column in (("start_date", start), ("end_date", end)):
+        low, high = request.first(f"{name}_min"), request.first(f"{name}_max")
+        if low or high:
+            keep &= column != UNKNOWN_TIME
+        if low:
+            keep &= column >= instant(low, f"{name}_min")
+        if high:
+            keep &= column <= instant(high, f"{name}_max")
+    return keep
+
+
 class MarketFilter:
     """Choose markets by the query of a listing, as of one moment."""
 
@@ -82,16 +96,7 @@ class MarketFilter:
         return keep & (number(smallest, "rewards_min_size") <= 50) if smallest else keep
 
     def _by_dates(self, request: Request) -> Bools:
-        keep = np.ones(self.live.count, dtype=bool)
-        for name, column in (("start_date", self.live.created_at), ("end_date", self.live.scheduled_end)):
-            low, high = request.first(f"{name}_min"), request.first(f"{name}_max")
-            if low or high:
-                keep &= column != UNKNOWN_TIME
-            if low:
-                keep &= column >= instant(low, f"{name}_min")
-            if high:
-                keep &= column <= instant(high, f"{name}_max")
-        return keep
+        return _between_dates(request, self.live.created_at, self.live.scheduled_end)
 
     def _by_names(self, request: Request) -> Bools | None:
         names = self.live.names
@@ -232,16 +237,7 @@ class EventFilter:
         return keep
 
     def _by_dates(self, request: Request) -> Bools:
-        keep = np.ones(len(self._ids), dtype=bool)
-        for name, column in (("start_date", self._created), ("end_date", self._end)):
-            low, high = request.first(f"{name}_min"), request.first(f"{name}_max")
-            if low or high:
-                keep &= column != UNKNOWN_TIME
-            if low:
-                keep &= column >= instant(low, f"{name}_min")
-            if high:
-                keep &= column <= instant(high, f"{name}_max")
-        return keep
+        return _between_dates(request, self._created, self._end)
 
     def _by_names(self, request: Request) -> Bools | None:
         names = self.live.names

@@ -3,7 +3,6 @@
 Source: the venue's rate limit page, requests per ten seconds and address; the exchange counts weights per minute.
 """
 
-from edgeworth.core.units import SECOND
 from edgeworth.sandbox.server.counters import Counters
 from edgeworth.sandbox.server.protocol import Request, Response, json_response
 
@@ -66,8 +65,3 @@ def over_limit(request: Request, route: str, counters: Counters, now: int) -> Re
     if worst <= 2.0:
         return round((worst - 1.0) * WINDOW_S, 3)
     return json_response({"error": "Too Many Requests"}, 429, (("retry-after", str(round(WINDOW_S))),))
-
-
-def minute_of(now: int) -> int:
-    """Return the minute the exchange counts weights in."""
-    return now // (60 * SECOND)
