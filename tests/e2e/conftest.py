@@ -43,6 +43,7 @@ def edgeworth(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatc
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("EDGEWORTH_TRAIN__MLFLOW", "off")  # it costs seconds and has a test of its own
 
     def run(*args: str | Path) -> Result:
         capsys.readouterr()

@@ -56,7 +56,7 @@ def _run(config: Config, request: Request, progress: Progress) -> "BacktestResul
 
     clock = SystemClock()
     start, end = bounds(request.start, request.end, clock.now())
-    names, learners = reading_models(config.home, request.strategies, request.learners)
+    names, learners, plan = reading_models(config.home, request.strategies, request.learners)
     chosen = choose(names, request.params)
     need_data(config.home)
     requested = requested_markets(config.home, request.source)
@@ -72,7 +72,7 @@ def _run(config: Config, request: Request, progress: Progress) -> "BacktestResul
         if request.learners or request.refit_days:
             raise UsageError("bad-option", "none of these strategies reads forecasts", "edgeworth backtest model")
         return judge(chosen, None)
-    asked = Asked(learners, request.refit_days, request.source, start, end, request.grids, request.holdout)
+    asked = Asked(learners, request.refit_days, request.source, start, end, request.grids, request.holdout, plan)
     return with_forecasts(config, asked, chosen, judge, progress)
 
 

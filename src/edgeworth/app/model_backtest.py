@@ -1,7 +1,7 @@
 """Wire a backtest of models: train as time goes by, and let strategies read the forecasts as columns of their rows."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from edgeworth.core.config import Config
@@ -15,8 +15,9 @@ from edgeworth.features.forecasts import forecasts_by, reads_forecasts
 
 if TYPE_CHECKING:
     from edgeworth.core.panel import Outcomes, Panel
+    from edgeworth.research.dataset import Plan
     from edgeworth.research.types import BacktestResult
-    from edgeworth.research.walk_forward import Course, WalkForward
+    from edgeworth.research.walk_forward import Beside, Course, WalkForward
     from edgeworth.strategies.base import Strategy
 
 Judge = Callable[["list[Strategy]", "tuple[Panel, Outcomes] | None"], "BacktestResult"]
@@ -28,7 +29,8 @@ FILE: Final = "forecasts.json"
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What a backtest asks of its models: `learners` and `refit_days` as typed (empty = the strategy's own), the data's
-    `source` and range, the sweeps, and whether the hold-out is opened.
+    `source` and range, the sweeps, and whether the hold-out is opened. `plan` is a saved model's: the rows and columns
+    its learners were made for, None = the usual ones.
     """
 
     learners: tuple[str, ...]
@@ -38,17 +40,18 @@ class Asked:
     end: int | None
     grids: tuple[str, ...]
     holdout: bool
+    plan: "Plan | None" = None
 
 
 def reading_models(
     home: Home, names: tuple[str, ...], learners: tuple[str, ...]
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the strategy names with `model` and `model:NAME` spelled out, and the learners that they ask for.
+) -> "tuple[tuple[str, ...], tuple[str, ...], Plan | None]":
+    """Return the strategy names with `model` and `model:NAME` spelled out, the learners they ask for, and their plan.
 
     A saved model itself is not backtested: it has seen the outcomes. Its learners are, each time on what was known.
     Raises UsageError unknown-model, or bad-option where learners are named twice.
     """
-    chosen, spelled = learners, []
+    chosen, spelled, plan = learners, [], None
     for text in names:
         kind, _, model = text.partition(":")
         if kind != MODEL or "/" in text or text.endswith(".py"):
@@ -56,17 +59,23 @@ def reading_models(
             continue
         spelled.append(RULE)
         if model:
-            own = _learners(home, model)
-            if chosen and chosen != own:
+            own, rows = _recipe(home, model)
+            if (chosen and chosen != own) or (plan and plan != rows):
                 raise UsageError("bad-option", f"'{text}' names learners of its own", f"edgeworth backtest {MODEL}")
-            chosen = own
-    return tuple(spelled), chosen
+            chosen, plan = own, rows
+    return tuple(spelled), chosen, plan
 
 
-def _learners(home: Home, model: str) -> tuple[str, ...]:
+def _recipe(home: Home, model: str) -> "tuple[tuple[str, ...], Plan]":
+    """Return the learners of a saved model, and the rows and columns it was trained on, without their range."""
     from edgeworth.models.registry import Registry
+    from edgeworth.research.dataset import Plan
 
-    return tuple(Registry(home.root / "models").card(model)["stack"]["weights"])
+    card = Registry(home.root / "models").card(model)
+    known = {item.name for item in fields(Plan)} - {"start", "end"}
+    said = {name: value for name, value in card.get("plan", {}).items() if name in known}
+    typed: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in said.items()}
+    return tuple(card["stack"]["weights"]), Plan(**typed)
 
 
 def with_forecasts(
@@ -91,13 +100,24 @@ def with_forecasts(
         else:
             progress.start("models", total, "fits")
 
-    models = train_in_turn(panel, outcomes, course, until, step)
+    models = train_in_turn(panel, outcomes, course, until, step, beside(config.home, asked.source, course.plan))
     progress.finish()
     with forecasts_by(models):
         result = judge(rules, (panel, outcomes))
     note = _note(models)
     runs.write_json(result.folder / FILE, plain({**_story(models, course), "note": note}))
     return replace(result, warnings=(*result.warnings, note))
+
+
+def beside(home: Home, source: str | None, plan: "Plan") -> "Beside":
+    """Return what a plan reads from beyond the panel; raises DataError columns-missing."""
+    from edgeworth.app.columns import Shelf
+    from edgeworth.research.walk_forward import Beside
+
+    shelf = Shelf(home, source)
+    extra = shelf.columns(plan.providers) if plan.providers else None
+    volume = shelf.flow().volume if plan.min_volume is not None else None
+    return Beside(extra, volume, extra.stamp if extra else "")
 
 
 def _course(config: Config, asked: Asked, rules: "list[Strategy]") -> "tuple[list[Strategy], Course]":
@@ -126,7 +146,7 @@ def _course(config: Config, asked: Asked, rules: "list[Strategy]") -> "tuple[lis
     learners, days = next(iter(own), (typed.get("learners", ",".join(default.learners)), typed.get("refit_days", 30)))
     run = config.settings.run
     names = tuple(name.strip() for name in str(learners).split(",") if name.strip())
-    return done, Course(names, float(days), default.plan, run.seed, max(1, run.threads))
+    return done, Course(names, float(days), asked.plan or default.plan, run.seed, max(1, run.threads))
 
 
 def _note(models: "WalkForward") -> str:

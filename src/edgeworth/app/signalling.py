@@ -53,6 +53,7 @@ class Request:
 
 def scanner(config: Config, request: Request, clock: Clock | None = None) -> "Scanner":
     """Return the scanner of a request; raises UsageError for names, dates, durations, DataError for the home."""
+    from edgeworth.app.columns import Shelf
     from edgeworth.research.batch_signals.forecaster import find_voice
     from edgeworth.research.batch_signals.journal import Journal
     from edgeworth.research.batch_signals.lookout import Lookout, Scope
@@ -79,7 +80,8 @@ def scanner(config: Config, request: Request, clock: Clock | None = None) -> "Sc
     )
     if request.model and request.no_model:
         raise UsageError("bad-option", "--model and --no-model exclude each other")
-    voice = None if request.no_model else find_voice(config.home, request.model, config.settings)
+    columns, now = Shelf(config.home, request.source).columns, as_of or int(clock.now())
+    voice = None if request.no_model else find_voice(config.home, request.model, config.settings, columns, now)
     speaker = voice.speaker if voice else None
     journal = Journal(config.home, _scope_name(rules, scope, plan, speaker.name if speaker else ""))
     if request.fresh:

@@ -16,6 +16,7 @@ from edgeworth.core.paths import Home
 from edgeworth.core.progress import Progress
 
 if TYPE_CHECKING:
+    from edgeworth.features.providers import Bundle
     from edgeworth.models.registry import Entry, Registry
     from edgeworth.research.dataset import Combined, Dataset, Plan
     from edgeworth.research.training import Training
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class DataRequest:
-    """Which rows to build; see `edgeworth train data --help`. Dates are text, `folder` an existing dataset."""
+    """Which rows to build; see `edgeworth train data --help`. Dates are text, `folder` an existing dataset.
+
+    `columns` are keys of `app.columns`, `features` is `default`, `full` or names.
+    """
 
     folder: Path | None = None
     sample: str = ""
@@ -32,6 +36,9 @@ class DataRequest:
     end: str | None = None
     categories: tuple[str, ...] = ()
     source: str | None = None
+    columns: tuple[str, ...] = ()
+    features: str = ""
+    min_volume: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +50,7 @@ class TrainRequest:
     cv: str
     holdout: float
     open_holdout: bool = False
+    tune: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +61,11 @@ class Trained:
     folder: Path
     training: "Training"
     card: dict[str, Any]
+    mlflow: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-ready values."""
-        return {"model": self.model_id, "folder": self.folder, "card": self.card}
+        return {"model": self.model_id, "folder": self.folder, "card": self.card, "mlflow": self.mlflow}
 
 
 def make_dataset(config: Config, request: DataRequest, clock: Clock) -> "Dataset":
@@ -69,35 +78,46 @@ def make_dataset(config: Config, request: DataRequest, clock: Clock) -> "Dataset
     if request.folder is not None:
         return read_dataset(request.folder)
     need_data(config.home)
+    from edgeworth.app.columns import Shelf
     from edgeworth.store.asof import load_panel
 
     plan = _plan(request, clock)
     panel, outcomes = load_panel(config.home, source=request.source)
-    kept = _cached(config.home, panel.fingerprint, outcomes, plan)
+    shelf = Shelf(config.home, request.source)
+    extra = shelf.columns(plan.providers) if plan.providers else None
+    flow = shelf.flow() if plan.min_volume is not None else None
+    stamps = (extra.stamp if extra else "", flow.stamp if flow else "")
+    kept = _cached(config.home, (panel.fingerprint, *stamps), outcomes, (plan, extra))
     if kept.is_dir():
         return read_dataset(kept)
-    dataset = build(panel, outcomes, plan)
+    threads = max(1, config.settings.run.threads)
+    dataset = build(panel, outcomes, plan, extra, flow.volume if flow else None, threads)
     _keep(kept, dataset)
     return dataset
 
 
 def _plan(request: DataRequest, clock: Clock) -> "Plan":
-    from edgeworth.research.dataset import TIME_POINTS, Plan
+    from edgeworth.app.columns import parse_keys
+    from edgeworth.research.dataset import TIME_POINTS, Plan, parse_features
 
     start, end = bounds(request.start, request.end, clock.now())
     if request.sample and request.time_points:
         raise UsageError("bad-option", "give --sample or --time-points, not both")
-    return Plan(request.sample, request.time_points or TIME_POINTS, start, end, request.categories)
+    return Plan(
+        request.sample, request.time_points or TIME_POINTS, start, end, request.categories,
+        parse_features(request.features), parse_keys(request.columns), request.min_volume,
+    )  # fmt: skip
 
 
-def _cached(home: Home, panel: str, outcomes: Any, plan: "Plan") -> Path:
+def _cached(home: Home, data: tuple[str, ...], outcomes: Any, how: "tuple[Plan, Bundle | None]") -> Path:
     import hashlib
 
     import numpy as np
 
     from edgeworth.research.dataset import features_digest
 
-    words = json.dumps([panel, plan.to_dict(), features_digest(plan.features)], sort_keys=True)
+    plan, extra = how
+    words = json.dumps([data, plan.to_dict(), features_digest(plan.features, extra)], sort_keys=True)
     state = hashlib.blake2b(words.encode(), digest_size=16)
     for array in (outcomes.payout_e4, outcomes.resolved_at, outcomes.known_at, outcomes.event_known_at):
         state.update(np.ascontiguousarray(array).data)
@@ -165,83 +185,78 @@ def combine_datasets(folders: Sequence[Path], output: Path) -> "Combined":
 
 def run_training(config: Config, request: TrainRequest, progress: Progress, clock: Clock) -> Trained:
     """Train, save the model with its card, and say where; raises LeakError leaky-training and what training raises."""
+    from edgeworth.app.train_records import Books, choose_threads, study_file
     from edgeworth.research import training
 
-    options = training.Options(
-        request.models or training.LEARNERS,
-        request.cv,
-        config.settings.run.seed,
-        request.holdout,
-        max(1, config.settings.run.threads),
-    )
+    kinds = request.models or training.LEARNERS
+    training.check(training.Options(kinds, request.cv, tune=request.tune))
     dataset = make_dataset(config, request.data, clock)
-    begun = clock.now()
-    watch = _Watch(config.home, clock)
-    progress.start("training", 1, "steps")
+    probe = choose_threads(config, dataset, clock)
+    seed = config.settings.run.seed
+    options = training.Options(kinds, request.cv, seed, request.holdout, probe.threads, tune=request.tune)
+    books = Books(config, dataset, options, clock)
+    watch = _Watch(config.home, clock, progress)
+    search = training.Search(study_file(books.folder), books.count)
+    books.open()
     try:
-        found = training.train(dataset, options, watch.step, open_holdout=request.open_holdout)
+        found = training.train(dataset, options, watch.step, open_holdout=request.open_holdout, search=search)
+        seconds = (clock.now() - books.begun) / 1e6
+        card = _card(found, check_dataset(dataset), {"seconds": seconds, "threads": probe.to_dict()}, books.versions)
+        models = registry(config.home)
+        model_id = models.free_id(f"{to_datetime(clock.now()):%Y%m%d-%H%M%S}-{found.model.digest()[:6]}")
+        card["holdout"]["openings"] = books.openings(bool(found.holdout))
+        card["trials"] = {name: number + len(found.scores) for name, number in books.tried().items()}
+        card["run"] = {"id": books.run_id, "folder": books.folder.name}
+        folder = models.save(model_id, found.model, card)
+        tracked = books.done(found, card, model_id)
     except BaseException as error:
+        # the edge of the training: whatever stopped it, the books say that it was tried
+        books.failed(error)
         watch.end(f"failed: {error}")
         raise
     finally:
+        books.close()
         progress.finish()
-    seconds = (clock.now() - begun) / 1e6
-    card = _card(found, check_dataset(dataset), seconds)
-    if request.open_holdout:
-        card["holdout"]["openings"] = _count_opening(config.home, dataset, clock)
-    models = registry(config.home)
-    model_id = models.free_id(f"{to_datetime(clock.now()):%Y%m%d-%H%M%S}-{found.model.digest()[:6]}")
-    folder = models.save(model_id, found.model, card)
     watch.end("done", model_id)
-    return Trained(model_id, folder, found, card)
+    return Trained(model_id, folder, found, card, tracked)
 
 
-def _card(found: "Training", data: Mapping[str, Any], seconds: float) -> dict[str, Any]:
-    from edgeworth.research.runs import versions
-
+def _card(
+    found: "Training", data: Mapping[str, Any], how: Mapping[str, Any], versions: Mapping[str, str]
+) -> dict[str, Any]:
     return {
         **found.card,
         "check": dict(data),
         "scores": [asdict(score) | {"sentence": score.sentence} for score in found.scores],
         "holdout": {"scores": [asdict(score) | {"sentence": score.sentence} for score in found.holdout]},
         "lint": [asdict(line) for line in found.lint],
-        "versions": {**versions(), **_libraries()},
-        "seconds": seconds,
+        "versions": dict(versions),
+        **how,
         "limits": [
             "forecasts are corrections of the market's price; where features are unknown they return to it",
             "scores are against the last price, not against what a trade would have cost",
+            "intervals count events as independent; events that share a cause are fewer than they look",
+            *(["settings were chosen on earlier rows; only later ones are scored"] if found.card["tuning"] else []),
         ],
     }
-
-
-def _libraries() -> dict[str, str]:
-    from importlib import metadata
-
-    found = {}
-    for name in ("xgboost", "xgboost-cpu", "lightgbm"):
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
-
-
-def _count_opening(home: Home, dataset: "Dataset", clock: Clock) -> int:
-    from edgeworth.store.ledger_db import Ledger
-
-    with Ledger.open(home, clock=clock) as ledger:
-        return ledger.use_holdout("", "train", str(dataset.meta.get("panel", "")), "model scored on the locked rows")
 
 
 class _Watch:
     """Leave the state of a running training where `train watch` finds it."""
 
-    def __init__(self, home: Home, clock: Clock) -> None:
+    def __init__(self, home: Home, clock: Clock, progress: Progress) -> None:
         self._path, self._clock, self._begun = watch_file(home), clock, clock.now()
+        self._progress, self._shown = progress, -1
         self._write({"state": "running", "what": "building rows", "done": 0, "total": 0})
 
     def step(self, what: str, done: int, total: int) -> None:
         """Say how far it is."""
+        if self._shown < 0:
+            self._progress.start("training", total, "steps")
+            self._shown = 0
+        if done > self._shown:
+            self._progress.advance(done - self._shown)
+            self._shown = done
         self._write({"state": "running", "what": what, "done": done, "total": total})
 
     def end(self, state: str, model: str = "") -> None:

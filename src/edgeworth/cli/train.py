@@ -17,7 +17,13 @@ _ROWS = (
     click.option("--end-date", "end", metavar="DATE", help="Last decision."),
     click.option("--category", "categories", multiple=True, help="Top category; several may be given."),
     click.option("--source", help="Data source; the one with the most resolved markets by default."),
-)
+    click.option(
+        "--with", "columns", multiple=True, metavar="COLUMNS",
+        help="Columns from beyond the prices: spot, fair-value, similarity, flow, with commas; or all.",
+    ),
+    click.option("--features", default="", metavar="NAMES", help="`default`, `full`, or features with commas."),
+    click.option("--min-volume", type=click.FloatRange(min=0), help="Dollars traded by then, as known then."),
+)  # fmt: skip
 
 
 def _rows(function: Any) -> Any:
@@ -40,7 +46,13 @@ def command() -> None:
 @click.option(
     "--models", default="logistic,xgb,lgbm", show_default=True, help="Learners, with commas; all are stacked."
 )
-@click.option("--cv", default="walk-forward-6", show_default=True, help="walk-forward-N, purged-N or cpcv.")
+@click.option(
+    "--cv", default="walk-forward-6", show_default=True, help="walk-forward-N, purged-N, cpcv or cpcv-N-K."
+)
+@click.option(
+    "--tune", type=click.IntRange(min=0), default=0, metavar="N",
+    help="Try N configurations of every learner on the earlier rows; continues where it was stopped.",
+)
 @click.option("--holdout", type=click.FloatRange(0, 0.89), help="Locked last share of time; proof.holdout by default.")
 @click.option("--open-holdout", is_flag=True, help="Also score on the locked rows; every opening is counted.")
 @click.option("--data", type=click.Path(path_type=Path), help="A dataset folder, instead of building rows.")
@@ -48,18 +60,21 @@ def command() -> None:
 @click.pass_context
 def run(
     ctx: click.Context, sample: str, time_points: tuple[float, ...], start: str | None, end: str | None,
-    categories: tuple[str, ...], source: str | None, models: str, cv: str, holdout: float | None, open_holdout: bool,
-    data: Path | None, seed: int | None,
+    categories: tuple[str, ...], source: str | None, columns: tuple[str, ...], features: str,
+    min_volume: float | None, models: str, cv: str, holdout: float | None, open_holdout: bool,
+    data: Path | None, seed: int | None, tune: int,
 ) -> None:  # fmt: skip
     """Train on resolved markets: purged folds, leak lint, a stack learned out of fold, a model card."""
     from edgeworth.app import training
     from edgeworth.core.clock import SystemClock
 
     config = configuration(ctx, run__seed=seed)
-    rows = training.DataRequest(data, sample, time_points, start, end, categories, source)
+    rows = training.DataRequest(
+        data, sample, time_points, start, end, categories, source, columns, features, min_volume
+    )
     share = config.settings.proof.holdout if holdout is None else holdout
     chosen = tuple(name.strip() for name in models.split(",") if name.strip())
-    request = training.TrainRequest(rows, chosen, cv, share, open_holdout)
+    request = training.TrainRequest(rows, chosen, cv, share, open_holdout, tune)
     found = training.run_training(config, request, for_context(ctx), SystemClock())
     if wants_json(ctx):
         emit(ctx, "training", found.to_dict())
@@ -80,13 +95,16 @@ def data() -> None:
 @click.pass_context
 def build(
     ctx: click.Context, sample: str, time_points: tuple[float, ...], start: str | None, end: str | None,
-    categories: tuple[str, ...], source: str | None, output: Path | None,
+    categories: tuple[str, ...], source: str | None, columns: tuple[str, ...], features: str,
+    min_volume: float | None, output: Path | None,
 ) -> None:  # fmt: skip
     """Build rows of resolved markets at decision times and say what they could prove."""
     from edgeworth.app import training
     from edgeworth.core.clock import SystemClock
 
-    request = training.DataRequest(None, sample, time_points, start, end, categories, source)
+    request = training.DataRequest(
+        None, sample, time_points, start, end, categories, source, columns, features, min_volume
+    )
     dataset = training.make_dataset(configuration(ctx), request, SystemClock())
     folder = dataset.write(output) if output else None
     found = training.check_dataset(dataset)

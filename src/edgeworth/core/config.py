@@ -134,11 +134,70 @@ class SignalSettings(_Section):
     )
 
 
+class TradingSettings(_Section):
+    """What an order must meet beyond `risk` before it leaves, and what stops trading."""
+
+    max_capital: float = Field(500.0, gt=0, description="Most dollars of equity that sizes and limits count with.")
+    max_strategy: float = Field(0.30, gt=0, le=1, description="Largest share of equity in one strategy.")
+    max_event_loss: float = Field(
+        0.10, gt=0, le=1, description="Largest loss in an exclusive event over its possible winners, share of equity."
+    )
+    daily_loss: float = Field(0.05, gt=0, le=1, description="Loss since midnight UTC at which only reducing is left.")
+    loss_streak: int = Field(5, ge=1, description="Losing events in a row after which only reducing is left.")
+    orders_a_minute: int = Field(30, ge=1, description="Most orders sent in a minute.")
+    orders_an_hour: int = Field(300, ge=1, description="Most orders sent in an hour.")
+    max_open_orders: int = Field(50, ge=1, description="Most orders open, or of unknown fate, at once.")
+    order_minutes: int = Field(15, ge=4, le=60, description="Minutes after which an order expires by itself.")
+    book_age: float = Field(5.0, gt=0, description="Oldest book an order may rest on, seconds.")
+    intent_age: float = Field(5.0, gt=0, description="Longest time between decision and check, seconds.")
+    max_spread: float = Field(0.10, gt=0, le=1, description="Widest spread at which an order is sent, dollars.")
+    max_slippage: float = Field(
+        0.02, ge=0, le=1, description="How far a limit may lie beyond the best opposite price, dollars."
+    )
+    max_depth_share: float = Field(0.50, gt=0, le=1, description="Largest share of the shares offered up to the limit.")
+    min_minutes_to_end: float = Field(10.0, ge=0, description="No order is sent nearer to the scheduled end, minutes.")
+    heartbeat_age: float = Field(8.0, gt=0, description="Oldest answered heartbeat with which orders leave, seconds.")
+    reconcile_age: float = Field(180.0, gt=0, description="Oldest agreement of ledger and venue, seconds.")
+    skew_warn: float = Field(2.0, gt=0, description="Difference to the venue's clock that is reported, seconds.")
+    skew_halt: float = Field(10.0, gt=0, description="Difference to the venue's clock that halts, seconds.")
+    min_disk_mb: int = Field(500, ge=0, description="Free disk space below which trading halts, megabytes.")
+    error_rate: int = Field(5, ge=1, description="Failed venue calls in a minute after which only reducing is left.")
+    reject_streak: int = Field(5, ge=1, description="Refused orders in a row that halt trading.")
+    slippage_fills: int = Field(20, ge=2, description="Fills over which execution is compared with its expectation.")
+    slippage_stop: float = Field(
+        0.01, gt=0, le=1, description="Mean shortfall against expectation that stops new orders, dollars per share."
+    )
+    drift_alarm: float = Field(100.0, gt=1, description="E-CUSUM against a strategy's forecasts that stops it.")
+    stage_probe: float = Field(5.0, ge=1, description="E-value from which a strategy may use real money at all.")
+    stage_quarter: float = Field(20.0, ge=1, description="E-value from which it may use a quarter of its size.")
+    stage_half: float = Field(50.0, ge=1, description="E-value from which it may use half of its size.")
+    stage_full: float = Field(100.0, ge=1, description="E-value from which it may use its full size.")
+    stage_keep: float = Field(
+        0.5, gt=0, le=1, description="A stage is lost when the e-value falls below this share of its threshold."
+    )
+    probe_order: float = Field(5.0, gt=0, description="Largest order while probing, dollars.")
+
+
 class FairValueSettings(_Section):
     """What waiting for a far deadline costs."""
 
     rate: float = Field(0.04, gt=-1, lt=1, description="Interest a year that money earns elsewhere.")
     rate_date: str = Field("2026-11-01", pattern=r"^\d{4}-\d\d-\d\d$", description="The day that rate was looked up.")
+
+
+class TrainSettings(_Section):
+    """How models are trained; none of it changes a result."""
+
+    threads: str = Field(
+        "auto",
+        pattern=r"^(auto|[1-9][0-9]{0,2})$",
+        description="Threads of one fit: auto times a small fit with one and with all cores and keeps the faster.",
+    )
+    mlflow: str = Field(
+        "auto",
+        pattern="^(auto|off)$",
+        description="auto: trainings also go to MLflow where it is installed; off: never.",
+    )
 
 
 class RunSettings(_Section):
@@ -158,10 +217,12 @@ class Settings(_Section):
     proof: ProofSettings = ProofSettings()
     fair_value: FairValueSettings = FairValueSettings()
     run: RunSettings = RunSettings()
+    train: TrainSettings = TrainSettings()
     endpoints: EndpointSettings = EndpointSettings()
     store: StoreSettings = StoreSettings()
     signals: SignalSettings = SignalSettings()
     collect: CollectSettings = CollectSettings()
+    trading: TradingSettings = TradingSettings()
 
 
 @dataclass(frozen=True, slots=True)

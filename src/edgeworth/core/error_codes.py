@@ -37,6 +37,8 @@ CODES: dict[str, CodeDoc] = {
     "not-loopback": CodeDoc("The simulated venue serves this computer alone.", "--host 127.0.0.1"),
     "port-busy": CodeDoc("The port cannot be used: something else listens on it.", "--port 0 picks a free one"),
     "file-exists": CodeDoc("The file exists already and is not overwritten.", "choose another name, or pass --force"),
+    # trading
+    "halt-needs-operator": CodeDoc("The halt does not end by itself.", "edgeworth trade resume, after reading the reason"),
     # config and access
     "config-unknown-key": CodeDoc("The configuration holds a key that does not exist.", "edgeworth doctor config"),
     "config-bad-value": CodeDoc("A setting has a value of the wrong type or range.", "edgeworth doctor config"),
@@ -80,6 +82,40 @@ CODES: dict[str, CodeDoc] = {
     ),
     "not-listed": CodeDoc("The exchange has no file for this symbol and period.", "choose another symbol or period"),
     "checksum-mismatch": CodeDoc("A downloaded file differs from its published checksum.", "fetch it again"),
+    # orders at a venue
+    "order-off-tick": CodeDoc("The price of an order is not on the market's grid.", "round it to the tick; it may have changed"),
+    "order-too-small": CodeDoc("An order is smaller than the market takes.", "raise its size"),
+    "order-bad-expiry": CodeDoc("The expiry of an order does not fit.", "state three minutes at least, for GTD orders only"),
+    "order-malformed": CodeDoc("An order's terms contradict each other, or the venue cannot read it.", "see the message"),
+    "order-uncertain": CodeDoc(
+        "Whether the venue took the order is not known.", "it counts as open until there is evidence; nothing to do"
+    ),
+    "order-refused": CodeDoc("The venue refused an order.", "see the venue's own words"),
+    "order-no-money": CodeDoc("The account cannot pay for the order, or has not allowed the venue to.", "edgeworth trade check"),
+    "order-would-cross": CodeDoc("A post-only order would have traded at once.", "re-price it"),
+    "order-not-filled": CodeDoc("An order that may not rest found too little to trade with.", "a normal outcome"),
+    "order-no-market": CodeDoc("The market takes no orders: unknown, closed or without a book.", "choose another market"),
+    "order-no-book": CodeDoc(
+        "No book of this market can be trusted at the moment, so a paper order cannot be judged.", "wait for its stream"
+    ),
+    "order-id-differs": CodeDoc(
+        "The venue names an order differently than it was signed.", "upgrade edgeworth; do not trade with this version"
+    ),
+    "account-restricted": CodeDoc("The venue has restricted this account.", "see the venue's own words, and its support"),
+    # keys and live trading
+    "wallet-mismatch": CodeDoc(
+        "The wallet's addresses, its kind and the key do not fit together.",
+        "compare with the profile page of the venue: the address shown there holds the money",
+    ),
+    "key-missing": CodeDoc("No wallet key was found.", "edgeworth trade check lists where a key may lie"),
+    "key-unusable": CodeDoc("A wallet key cannot be read or opened.", "check the file and its password"),
+    "key-exposed": CodeDoc(
+        "A wallet key lies where it may not.", "use the keyring, an age or keystore file, or a file descriptor"
+    ),
+    "signing-failed": CodeDoc("An order could not be signed.", "upgrade edgeworth and its 'live' part"),
+    "signer-refused": CodeDoc("The signer process refuses to sign this.", "see its policy in [trading.signer]"),
+    "signer-gone": CodeDoc("The signer process does not answer.", "start trading again"),
+    "live-refused": CodeDoc("Live trading does not start: a check did not pass.", "see the checks marked failed"),
     # data
     "file-not-found": CodeDoc("The file does not exist.", "check the path"),
     "file-unreadable": CodeDoc("The file cannot be read.", "check its permissions"),
@@ -103,6 +139,10 @@ CODES: dict[str, CodeDoc] = {
     "model-outdated": CodeDoc(
         "A saved model is of an older make: its features are computed differently today, or its card lacks a date.",
         "train it again: edgeworth train",
+    ),
+    "columns-missing": CodeDoc(
+        "Columns from beyond the prices cannot be made: candles, rules, snapshots or resolved questions are missing.",
+        "fetch candles with edgeworth data fetch --candles, or train without these columns",
     ),
     "model-looks-ahead": CodeDoc(
         "A model is silent about instants before the last outcome it learned from was known.",
@@ -153,6 +193,22 @@ CODES: dict[str, CodeDoc] = {
     "fetch-incomplete": CodeDoc(
         "Some of what was asked for could not be fetched.", "run the same command again: it goes on where it stopped"
     ),
+    # orders and money
+    "order-step": CodeDoc("An order was about to take a step that no order may take.", "this is a bug: please report it"),
+    "order-unknown": CodeDoc("The journal knows no such order.", "edgeworth trade orders"),
+    "order-bad": CodeDoc("An order cannot be sent as it stands.", "see the message"),
+    "journal-altered": CodeDoc(
+        "The journal of orders is not as it was written: the chain of its digests is broken.",
+        "restore ledger.db from a backup; do not trade on this one",
+    ),
+    "journal-unreadable": CodeDoc("A journal entry is of a kind that this version does not know.", "upgrade edgeworth"),
+    "ledger-unbalanced": CodeDoc(
+        "Debits and credits of the trading ledger differ.", "trading is halted; please report it with the journal"
+    ),
+    "not-recovered": CodeDoc(
+        "Trading has not yet been reconciled with the venue since the start.", "wait for it, or see trade status"
+    ),
+    "account-incomplete": CodeDoc("The venue did not give a complete account.", "it is tried again"),
     "import-partial": CodeDoc("Some files could not be imported.", "see the list; the rest is stored"),
     "interrupted": CodeDoc("Stopped by the user.", "run the same command again: it resumes"),
     "internal": CodeDoc("A bug in edgeworth.", "the traceback is in the log file named above; please report it"),

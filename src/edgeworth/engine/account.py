@@ -8,6 +8,7 @@ import numpy.typing as npt
 from edgeworth.core.panel import NEVER, UNKNOWN_TIME, Int64s
 from edgeworth.engine import layout as at
 from edgeworth.engine.compiled import piece
+from edgeworth.engine.exits import stop_bid_e4, take_bid_e4
 from edgeworth.engine.fees import taker_fee_e6
 from edgeworth.engine.gate import GateCode
 from edgeworth.engine.layout import FillKind, Inputs, Limits, State, i64
@@ -312,10 +313,8 @@ def _hold(view: Inputs, limits: Limits, state: State, what: tuple[int, int, int]
     hot[market, at.DIRECTION] = side
     hot[market, at.BID] = bid
     hot[market, at.PAID] = ask
-    cold[market, at.STOP] = ask * (1_000_000 - limits.stop_loss) // 1_000_000 if limits.stop_loss > 0 else -1
-    take = i64(-(-ask * (1_000_000 + limits.take_profit) // 1_000_000) if limits.take_profit > 0 else at.ALWAYS)
-    if limits.exit_on_edge_gone:
-        take = min(take, i64((cold[market, at.FAIR] + 99) // 100))
+    cold[market, at.STOP] = stop_bid_e4(limits, ask)
+    take = take_bid_e4(limits, ask, i64(cold[market, at.FAIR]))
     cold[market, at.TAKE] = take
     low, high = i64(0), i64(at.PRICES)
     if view.terms[market, at.PLAIN] == 0:

@@ -33,9 +33,10 @@ from edgeworth.engine.account import (
     settle,
 )
 from edgeworth.engine.compiled import kernel, piece
+from edgeworth.engine.exits import exit_reason
 from edgeworth.engine.fills import quote_table
 from edgeworth.engine.gate import GateCode, blocked, gate
-from edgeworth.engine.layout import FillKind, Inputs, Limits, State, i64
+from edgeworth.engine.layout import Inputs, Limits, State, i64
 from edgeworth.engine.prefetch import soon
 from edgeworth.engine.result import EngineResult, make_result
 from edgeworth.engine.sizing import decide, drawdown_scale_ppm, exclusive_stakes, kelly, part, ratio_ppm
@@ -49,10 +50,6 @@ _BETTER_SIBLING: Final = int(GateCode.BETTER_SIBLING)
 _MIN_SIZE: Final = int(GateCode.MIN_SIZE)
 _NO_NEXT_PRICE: Final = int(GateCode.NO_NEXT_PRICE)
 _AFTER_RESOLUTION: Final = int(GateCode.AFTER_RESOLUTION)
-_STOP_LOSS: Final = int(FillKind.STOP_LOSS)
-_TAKE_PROFIT: Final = int(FillKind.TAKE_PROFIT)
-_EDGE_GONE: Final = int(FillKind.EDGE_GONE)
-_TIME: Final = int(FillKind.TIME)
 _BITS: Final = np.uint32(at.PRICE_BITS)
 _MASK: Final = np.uint32(at.PRICE_MASK)
 _WRAP: Final = 2**32 - 1
@@ -266,16 +263,8 @@ def observe(view: Inputs, limits: Limits, state: State, point: int) -> None:
 @piece
 def _consider_exit(limits: Limits, hot: Int64s, cold: Int64s, market: int, t: int) -> None:
     """Decide to leave at the next observation: stop, then target, then edge gone, then time."""
-    bid, paid = i64(hot[market, at.BID]), i64(hot[market, at.PAID])
-    reason = 0
-    if bid <= cold[market, at.STOP]:
-        reason = _STOP_LOSS
-    elif limits.take_profit > 0 and bid * 1_000_000 >= paid * (1_000_000 + limits.take_profit):
-        reason = _TAKE_PROFIT
-    elif bid >= cold[market, at.TAKE]:
-        reason = _EDGE_GONE
-    elif limits.max_hold > 0 and t >= cold[market, at.DEADLINE]:
-        reason = _TIME
+    what = (i64(hot[market, at.BID]), i64(hot[market, at.PAID]), i64(cold[market, at.STOP]), i64(cold[market, at.TAKE]))
+    reason = exit_reason(limits, what, t, i64(cold[market, at.DEADLINE]))
     if reason != 0:
         cold[market, at.REASON] = reason
         cold[market, at.ORDER_T] = t

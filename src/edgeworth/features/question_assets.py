@@ -31,6 +31,7 @@ _CLASSES: Final = (("crypto", _CRYPTO), ("commodity", _COMMODITY), ("index", _IN
 _BY_NAME: Final = {
     name: (symbol, kind) for kind, table in _CLASSES for symbol, names in table.items() for name in names.split("|")
 }
+CRYPTO_NAMES: Final = {name: symbol for symbol, names in _CRYPTO.items() for name in names.split("|")}
 _NAMES = "|".join(re.escape(name) for name in sorted(_BY_NAME, key=len, reverse=True))
 ASSET: Final = rf"(?:the )?\$?(?:{_NAMES})(?: \([a-z]{{1,7}}\))?(?:'s price)?|[\w.,&' -]{{2,60}} \([a-z]{{1,5}}\)"
 _TICKER = re.compile(r"^(?P<name>.*?) \((?P<ticker>[a-z]{1,7})\)$")

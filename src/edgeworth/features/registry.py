@@ -15,7 +15,7 @@ import numpy.typing as npt
 from edgeworth.core.errors import DataError
 from edgeworth.core.panel import Floats, Int32s, Int64s, Panel
 from edgeworth.core.schema import check_feature_frame
-from edgeworth.features import columns, expressions, forecasts, kernels  # noqa: F401  (registers what ships)
+from edgeworth.features import columns, expressions, forecasts, kernels, price_technical  # noqa: F401  (register)
 from edgeworth.features.definitions import (
     FEATURES,
     KERNELS,

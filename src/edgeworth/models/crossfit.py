@@ -16,6 +16,7 @@ from edgeworth.models.stack import Evidence, Forecast, Stack, fit_stack, no_evid
 Floats = npt.NDArray[np.float64]
 Float32s = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 Folds = Sequence[tuple[Ints, Ints]]
 Said = Callable[[str, int], None]
 _LEAST_ROWS = 50
@@ -23,27 +24,56 @@ _LEAST_ROWS = 50
 
 @dataclass(frozen=True, slots=True)
 class OutOfFold:
-    """What models said of rows they were not trained on: `corrections` (N, J), NaN where no fold tested a row."""
+    """What models said of rows they were not trained on, one telling each.
+
+    `corrections` (M, J) of the members for `row` (M,), told by the models of `fold` (M,). Folds that follow each other
+    in time tell of a row once at most, combinatorial ones several times.
+    """
 
     members: tuple[str, ...]
     corrections: Floats
+    row: Ints
     fold: Ints
 
-    @property
-    def tested(self) -> npt.NDArray[np.bool_]:
-        """Which rows were tested, shape (N,)."""
-        return self.fold >= 0
+    def choose(self, told: Bools, columns: Sequence[int] | None = None) -> "OutOfFold":
+        """Return some of the tellings, of all members or of those in `columns`."""
+        chosen = list(range(len(self.members)) if columns is None else columns)
+        names = tuple(self.members[column] for column in chosen)
+        return OutOfFold(names, self.corrections[told][:, chosen], self.row[told], self.fold[told])
 
-    def evidence(self, examples: Examples, rows: npt.NDArray[np.bool_]) -> Evidence:
-        """Return the tested rows among `rows` as evidence for a stack."""
-        chosen = rows & self.tested
+    def evidence(self, examples: Examples) -> Evidence:
+        """Return the tellings as evidence for a stack; those of one row share its weight."""
+        times = np.bincount(self.row, minlength=len(examples))
+        rows = self.row
         return Evidence(
-            self.corrections[chosen],
-            examples.price[chosen],
-            examples.label[chosen],
-            examples.event[chosen],
-            examples.weight[chosen],
+            self.corrections,
+            examples.price[rows],
+            examples.label[rows],
+            examples.event[rows],
+            examples.weight[rows] / times[rows],
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Scheme:
+    """How rows are split for scoring. `folds` are (train, test) row indices.
+
+    Without `groups` the folds follow each other in time. With them, fold i tests the groups `tests[i]`; `groups[g]` are
+    the rows of group g and `clear[g]` the rows that may teach when g is scored: no event among them overlaps one of g.
+    The first `scored` folds make up the paths, each of which tells of every row once; the others only teach.
+    """
+
+    name: str
+    folds: Folds
+    groups: tuple[Ints, ...] = ()
+    clear: tuple[Ints, ...] = ()
+    tests: tuple[tuple[int, ...], ...] = ()
+    scored: int = 0
+
+    @property
+    def paths(self) -> int:
+        """Return how many forecasts every row gets: C(N - 1, k - 1) of N groups tested k at a time."""
+        return sum(0 in tested for tested in self.tests[: self.scored]) if self.groups else 1
 
 
 def cross_fit(
@@ -51,45 +81,88 @@ def cross_fit(
 ) -> OutOfFold:
     """Fit every member on every fold's training rows and keep what it says of the test rows.
 
-    `said(member, fold)` is told of each fit. A fold with fewer than 50 training rows is not tested. Raises DataError
+    `said(member, fold)` is told of each fit. A fold with fewer than 50 training rows tells nothing. Raises DataError
     too-few-rows when no fold is left.
     """
-    corrections = np.full((len(examples), len(members)), np.nan)
-    fold_of = np.full(len(examples), -1, dtype=np.int64)
+    rows, numbers, told = [], [], []
     for number, (train, test) in enumerate(folds):
         if len(train) < _LEAST_ROWS or not len(test):
             continue
-        known = examples.choose(train)
+        known, asked = examples.choose(train), examples.x[test]
+        corrections = np.empty((len(test), len(members)))
         for column, (name, learner) in enumerate(members.items()):
-            corrections[test, column] = learner.fit(known, seed).correct(examples.x[test])
+            corrections[:, column] = learner.fit(known, seed).correct(asked)
             said(name, number)
-        fold_of[test] = number
-    if not (fold_of >= 0).any():
+        rows.append(test)
+        numbers.append(np.full(len(test), number, dtype=np.int64))
+        told.append(corrections)
+    if not rows:
         raise DataError("too-few-rows", f"{len(examples)} rows are too few for any fold")
-    return OutOfFold(tuple(members), corrections, fold_of)
+    return OutOfFold(tuple(members), np.concatenate(told), np.concatenate(rows), np.concatenate(numbers))
+
+
+def forecast_paths(out: OutOfFold, scheme: Scheme, examples: Examples, columns: Sequence[int]) -> tuple[Forecast, ...]:
+    """Return one forecast of all rows per path of a scheme; NaN where nothing could be said. `columns` choose members.
+
+    No label of a scored row, or of an event that overlaps one, has a part in its forecast: neither in the members, nor
+    in the stack that weighs them.
+    """
+    if not scheme.groups:
+        return (forecast_in_turn(out, examples, columns),)
+    stacks = [_apart(out, scheme, examples, group, columns) for group in range(len(scheme.groups))]
+    paths = tuple(_nothing(len(examples)) for _ in range(scheme.paths))
+    begun = [0] * len(scheme.groups)
+    own = out.choose(np.ones(len(out.row), dtype=bool), columns)
+    for fold in range(scheme.scored):
+        told = np.flatnonzero(own.fold == fold)
+        for group in scheme.tests[fold]:
+            path, begun[group] = paths[begun[group]], begun[group] + 1
+            piece = told[np.isin(own.row[told], scheme.groups[group])]
+            if len(piece):
+                rows = own.row[piece]
+                _put(path, rows, stacks[group].forecast(own.corrections[piece], examples.price[rows]))
+    return paths
+
+
+def _apart(out: OutOfFold, scheme: Scheme, examples: Examples, group: int, columns: Sequence[int]) -> Stack:
+    """Return the stack for scoring a group, learned where neither the teaching row nor its model knew of the group.
+
+    Folds that test the group and another one were fitted without both: what they said of the other one is evidence.
+    """
+    folds = [fold for fold, tested in enumerate(scheme.tests) if group in tested and len(tested) > 1]
+    told = np.isin(out.fold, folds) & np.isin(out.row, scheme.clear[group])
+    if not told.any():
+        return no_evidence([out.members[column] for column in columns])
+    chosen = out.choose(told, columns)
+    return fit_stack(chosen.members, chosen.evidence(examples))
 
 
 def forecast_in_turn(out: OutOfFold, examples: Examples, columns: Sequence[int]) -> Forecast:
     """Return forecasts of the tested rows where also the stack knew only earlier folds' labels; NaN elsewhere.
 
-    The first tested fold only teaches the stack and is NaN. Where no label was known in time, the market alone is
-    trusted. `columns` choose members.
+    The folds follow each other in time. The first tested one only teaches the stack and is NaN. Where no label was
+    known in time, the market alone is trusted. `columns` choose members.
     """
-    size = len(examples)
-    result = Forecast(*(np.full(size, np.nan) for _ in range(4)))
-    chosen = OutOfFold(tuple(out.members[c] for c in columns), out.corrections[:, list(columns)], out.fold)
-    for number in np.unique(out.fold[out.tested])[1:]:
-        rows = out.fold == number
-        before = (out.fold >= 0) & (out.fold < number) & (examples.known_at <= examples.t[rows].min())
-        before &= ~np.isin(examples.event, examples.event[rows])
-        stack = fit_stack(chosen.members, chosen.evidence(examples, before)) if before.any() else None
-        stack = stack or no_evidence(chosen.members)
-        part = stack.forecast(chosen.corrections[rows], examples.price[rows])
-        for whole, piece in zip(
-            (result.p, result.low, result.high, result.se), (part.p, part.low, part.high, part.se), strict=True
-        ):
-            whole[rows] = piece
+    result = _nothing(len(examples))
+    chosen = out.choose(np.ones(len(out.row), dtype=bool), columns)
+    for number in np.unique(out.fold)[1:]:
+        told = out.fold == number
+        rows = out.row[told]
+        before = (out.fold < number) & (examples.known_at[out.row] <= examples.t[rows].min())
+        before &= ~np.isin(examples.event[out.row], examples.event[rows])
+        earlier = chosen.choose(before)
+        stack = fit_stack(chosen.members, earlier.evidence(examples)) if before.any() else no_evidence(chosen.members)
+        _put(result, rows, stack.forecast(chosen.corrections[told], examples.price[rows]))
     return result
+
+
+def _nothing(size: int) -> Forecast:
+    return Forecast(*(np.full(size, np.nan) for _ in range(4)))
+
+
+def _put(whole: Forecast, rows: Ints, part: Forecast) -> None:
+    """Write forecasts of some rows into a forecast of all."""
+    whole.p[rows], whole.low[rows], whole.high[rows], whole.se[rows] = part.p, part.low, part.high, part.se
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,5 +225,5 @@ class Model:
 def fit_model(members: Mapping[str, Learner], examples: Examples, out: OutOfFold, seed: int) -> Model:
     """Fit the members on all rows, and the stack on what they said out of fold."""
     fitted = {name: learner.fit(examples, seed) for name, learner in members.items()}
-    stack = fit_stack(tuple(members), out.evidence(examples, np.ones(len(examples), dtype=bool)))
+    stack = fit_stack(tuple(members), out.evidence(examples))
     return Model(examples.names, fitted, stack)

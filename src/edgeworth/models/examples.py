@@ -1,5 +1,6 @@
 """What a model learns from: rows of features with the market's price, the label, its event and its weight."""
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,6 +49,13 @@ class Examples:
     def offset(self) -> Floats:
         """Return the market's log-odds, shape (N,): where every model starts."""
         return market_logit(self.price)
+
+    def digest(self) -> str:
+        """Return a digest of everything in the rows."""
+        state = hashlib.blake2b(repr(self.names).encode(), digest_size=16)
+        for column in (self.x, self.price, self.label, self.event, self.weight, self.t, self.known_at):
+            state.update(np.ascontiguousarray(column).data)
+        return state.hexdigest()
 
     def choose(self, rows: "Ints | npt.NDArray[np.bool_]") -> "Examples":
         """Return some of the rows."""

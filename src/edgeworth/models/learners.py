@@ -7,13 +7,17 @@ whose `save` gives named bytes that `load` turns back into an equal one, in any 
 import difflib
 import json
 from collections.abc import Callable, Mapping
-from typing import Protocol, runtime_checkable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
 from edgeworth.core.errors import DataError, UsageError
 from edgeworth.models.examples import Examples
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 Floats = npt.NDArray[np.float64]
 Float32s = npt.NDArray[np.float32]
@@ -50,6 +54,17 @@ class Learner(Protocol):
 
     def fit(self, examples: Examples, seed: int) -> Fitted:
         """Fit on examples; equal examples, seed and versions give equal bytes."""
+
+
+@runtime_checkable
+class Preparing(Protocol):
+    """A learner whose fits with different settings can share the examples in the form it needs them."""
+
+    def prepare(self, examples: Examples) -> Any:
+        """Return examples in the library's own form."""
+
+    def fit_prepared(self, prepared: Any, seed: int) -> Fitted:
+        """Fit on what `prepare` made; the same as `fit` on the examples."""
 
 
 class MarketFitted:
@@ -131,8 +146,11 @@ _LOADERS: dict[str, Callable[[Files], Fitted]] = {
 }
 
 
-def make(kind: str, threads: int = 1) -> Learner:
-    """Return a learner with its default settings; raises UsageError unknown-model."""
+def make(kind: str, threads: int = 1, settings: Mapping[str, Any] | None = None) -> Learner:
+    """Return a learner with its default settings, or some of them changed; raises UsageError unknown-model.
+
+    The number of threads changes no result, only the time (`tests/unit/models/test_threads.py` holds it to that).
+    """
     from edgeworth.models.fairvalue import FairValueLearner
     from edgeworth.models.linear import LinearLearner
     from edgeworth.models.neural import NeuralLearner
@@ -150,7 +168,8 @@ def make(kind: str, threads: int = 1) -> Learner:
         close = difflib.get_close_matches(kind, makers, n=1)
         hint = f"did you mean '{close[0]}'?" if close else f"there are: {', '.join(makers)}"
         raise UsageError("unknown-model", f"no model is called '{kind}'", hint)
-    return makers[kind]()
+    learner = makers[kind]()
+    return cast("Learner", replace(cast("DataclassInstance", learner), **settings)) if settings else learner
 
 
 def load(kind: str, files: Files) -> Fitted:

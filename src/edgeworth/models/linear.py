@@ -80,10 +80,18 @@ class LinearLearner:
     ridge: float = 20.0
     kind: str = "logistic"
 
-    def fit(self, examples: Examples, seed: int) -> LinearFitted:  # noqa: ARG002  (nothing random in it)
-        """Fit by Newton's method from zero: the penalised likelihood is concave, so there is one answer."""
+    def prepare(self, examples: Examples) -> tuple[Scaling, Floats, Examples]:
+        """Return the examples with their standardised columns; fits with other settings share it."""
         scaling = Scaling.learn(examples.x)
-        design = np.column_stack([scaling.apply(examples.x), np.ones(len(examples))])
+        return scaling, np.column_stack([scaling.apply(examples.x), np.ones(len(examples))]), examples
+
+    def fit(self, examples: Examples, seed: int) -> LinearFitted:
+        """Fit by Newton's method from zero: the penalised likelihood is concave, so there is one answer."""
+        return self.fit_prepared(self.prepare(examples), seed)
+
+    def fit_prepared(self, prepared: tuple[Scaling, Floats, Examples], seed: int) -> LinearFitted:  # noqa: ARG002
+        """Fit on what `prepare` made; the same as `fit`. Nothing in it is random."""
+        scaling, design, examples = prepared
         penalty = np.full(design.shape[1], self.ridge)
         beta = fit_offset_logistic(design, examples.label, examples.offset, examples.weight, penalty)
         return LinearFitted(scaling, beta)

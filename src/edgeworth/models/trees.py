@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float64]
 Float32s = npt.NDArray[np.float32]
+_THREADS = re.compile(r"\[num_threads: \d+\]")
 
 
 def _shares(gains: Floats) -> Floats:
@@ -93,11 +95,11 @@ class XgbLearner:
     threads: int = 1
     kind: str = "xgb"
 
-    def fit(self, examples: Examples, seed: int) -> XgbFitted:
-        """Fit from the market's log-odds as base margin."""
+    def prepare(self, examples: Examples) -> "xgboost.QuantileDMatrix":
+        """Return the examples in bins, from the market's log-odds as base margin; fits with other settings share it."""
         import xgboost
 
-        data = xgboost.QuantileDMatrix(
+        return xgboost.QuantileDMatrix(
             examples.x,
             label=examples.label,
             weight=examples.weight,
@@ -105,6 +107,15 @@ class XgbLearner:
             max_bin=self.bins,
             nthread=self.threads,
         )
+
+    def fit(self, examples: Examples, seed: int) -> XgbFitted:
+        """Fit from the market's log-odds as base margin."""
+        return self.fit_prepared(self.prepare(examples), seed)
+
+    def fit_prepared(self, prepared: "xgboost.QuantileDMatrix", seed: int) -> XgbFitted:
+        """Fit on what `prepare` made; the same as `fit`."""
+        import xgboost
+
         parameters: dict[str, Any] = {
             "objective": "binary:logistic",
             "tree_method": "hist",
@@ -120,7 +131,7 @@ class XgbLearner:
             "nthread": self.threads,
             "verbosity": 0,
         }
-        return XgbFitted(xgboost.train(parameters, data, self.rounds), len(examples.names))
+        return XgbFitted(xgboost.train(parameters, prepared, self.rounds), prepared.num_col())
 
 
 class LgbmFitted:
@@ -144,8 +155,8 @@ class LgbmFitted:
         return _shares(np.asarray(self._booster.feature_importance("gain"), dtype=np.float64))
 
     def save(self) -> Mapping[str, bytes]:
-        """Return LightGBM's own text, with its checksum."""
-        text = self._booster.model_to_string().encode()
+        """Return LightGBM's own text, with its checksum; the number of threads, which changes no tree, is left out."""
+        text = _THREADS.sub("[num_threads: 0]", self._booster.model_to_string()).encode()
         return {"lgbm.txt": text, "lgbm.json": json.dumps({"sha256": hashlib.sha256(text).hexdigest()}).encode()}
 
     @classmethod
@@ -173,17 +184,33 @@ class LgbmLearner:
     threads: int = 1
     kind: str = "lgbm"
 
-    def fit(self, examples: Examples, seed: int) -> LgbmFitted:
-        """Fit from the market's log-odds as initial score."""
+    def prepare(self, examples: Examples) -> "lightgbm.Dataset":
+        """Return the examples in bins, from the market's log-odds as initial score; fits with other settings share it.
+
+        No column is dropped for the leaf size of one setting (`feature_pre_filter`).
+        """
         import lightgbm
 
-        data = lightgbm.Dataset(
+        parameters = {**self._binning(), "verbosity": -1, "num_threads": self.threads}
+        return lightgbm.Dataset(
             examples.x,
             label=examples.label,
             weight=examples.weight,
             init_score=examples.offset,
-            params={"max_bin": self.bins, "verbosity": -1, "num_threads": self.threads},
-        )
+            params=parameters,
+        ).construct()
+
+    def _binning(self) -> dict[str, Any]:
+        return {"max_bin": self.bins, "feature_pre_filter": False}
+
+    def fit(self, examples: Examples, seed: int) -> LgbmFitted:
+        """Fit from the market's log-odds as initial score."""
+        return self.fit_prepared(self.prepare(examples), seed)
+
+    def fit_prepared(self, prepared: "lightgbm.Dataset", seed: int) -> LgbmFitted:
+        """Fit on what `prepare` made; the same as `fit`."""
+        import lightgbm
+
         parameters: dict[str, Any] = {
             "objective": "binary",
             "boost_from_average": False,
@@ -194,11 +221,11 @@ class LgbmLearner:
             "bagging_fraction": self.rows,
             "bagging_freq": 1,
             "feature_fraction": self.columns,
-            "max_bin": self.bins,
+            **self._binning(),
             "seed": seed,
             "deterministic": True,
             "force_row_wise": True,
             "num_threads": self.threads,
             "verbosity": -1,
         }
-        return LgbmFitted(lightgbm.train(parameters, data, self.rounds))
+        return LgbmFitted(lightgbm.train(parameters, prepared, self.rounds))

@@ -7,7 +7,10 @@ many days of it, which nobody needs the future to see.
 
 import hashlib
 import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -27,11 +30,18 @@ if TYPE_CHECKING:
     import polars as pl
 
 Float32s = npt.NDArray[np.float32]
+VolumeAsOf = Callable[[Int64s, Int64s], npt.NDArray[np.float64]]  # (market_no, t) -> dollars known at t, NaN unknown
 DEFAULT_FEATURES: Final = (
     "logit", "certainty", "momentum_1h", "momentum_6h", "momentum_1d", "momentum_3d", "momentum_7d", "volatility_1d",
     "volatility_7d", "logit_volatility_1d", "logit_volatility_7d", "rsi_14", "path_high", "path_low", "drawdown",
     "hours_to_end", "age_hours", "staleness_hours", "event_markets", "event_priced", "event_price_sum", "event_rank",
     "hour", "weekday",
+)  # fmt: skip
+FULL_FEATURES: Final = (
+    *DEFAULT_FEATURES, "bollinger_z", "bollinger_width", "zscore_1d", "zscore_7d", "range_position_1d",
+    "range_position_7d", "trend_1d", "trend_7d", "average_move_14", "macd", "macd_histogram", "ema_gap_6h_1d",
+    "ema_gap_1d_7d", "ema_cross_hours", "life_share", "event_share", "weekend", "hour_sin", "hour_cos", "weekday_sin",
+    "weekday_cos",
 )  # fmt: skip
 CATEGORIES: Final = (
     "celebrities", "crypto", "culture", "economy", "geopolitics", "government", "health", "other", "politics", "sports",
@@ -43,7 +53,7 @@ SCHEMA: Final = "edgeworth.dataset/1"
 
 
 class ExtraColumns(Protocol):
-    """Columns from beyond the panel, one value per point, as of that point; see `research.fairvalue_columns`."""
+    """Columns from beyond the panel, one value per point, as of that point; see `features.providers`."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -63,7 +73,8 @@ class ExtraColumns(Protocol):
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What to build: `sample` a rule (`calendar:monday`, `age:7d`) or "" for `time_points` days before the scheduled
-    end; `start` <= t < `end` in microseconds; `categories` top labels, none = all; `features` names.
+    end; `start` <= t < `end` in microseconds; `categories` top labels, none = all; `features` names; `providers` keys
+    of the columns from beyond the panel (`features.providers`); `min_volume` dollars traded by t, as known at t.
     """
 
     sample: str = ""
@@ -72,6 +83,8 @@ class Plan:
     end: int | None = None
     categories: tuple[str, ...] = ()
     features: tuple[str, ...] = DEFAULT_FEATURES
+    providers: tuple[str, ...] = ()
+    min_volume: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-ready values."""
@@ -131,10 +144,15 @@ def read_dataset(folder: Path) -> Dataset:
         raise DataError("dataset-unreadable", f"{folder} holds no dataset: {error}") from error
 
 
-def build(panel: Panel, outcomes: Outcomes, plan: Plan, extra: ExtraColumns | None = None) -> Dataset:
-    """Build the rows of a plan, with `extra` columns after the features.
+def build(
+    panel: Panel, outcomes: Outcomes, plan: Plan, extra: ExtraColumns | None = None, volume: VolumeAsOf | None = None,
+    threads: int = 1,
+) -> Dataset:  # fmt: skip
+    """Build the rows of a plan, with `extra` columns after the features; the number of threads changes no byte.
 
-    Raises UsageError bad-sample | unknown-feature, DataError too-few-rows if none is left.
+    `volume` tells what was traded by then, for `min_volume`: rows below it are left out, and so are those whose volume
+    nobody had stated, both counted in `meta`. Raises UsageError bad-sample | unknown-feature, DataError too-few-rows if
+    none is left.
 
     Markets count once they resolved YES or NO; 50-50 and void ones cannot train a classifier and are counted in `meta`.
     """
@@ -147,18 +165,37 @@ def build(panel: Panel, outcomes: Outcomes, plan: Plan, extra: ExtraColumns | No
         inside &= panel.t[rows] >= plan.start
     if plan.end is not None:
         inside &= panel.t[rows] < plan.end
-    frame = _frame(panel, outcomes, (rows[binary & inside], point[binary & inside]), plan, extra)
+    traded, counts = _traded_enough(panel, rows, market, plan.min_volume, volume)
+    chosen = binary & inside & traded
+    frame = _frame(panel, outcomes, (rows[chosen], point[chosen]), (plan, extra, threads))
     if frame.is_empty():
-        raise DataError("too-few-rows", "no resolved market has a decision time in this range")
-    names = column_names(plan.features) + (extra.names if extra else ())
+        unknown = f"; of {counts['volume_unknown']} rows the volume was not known" if counts else ""
+        raise DataError("too-few-rows", f"no resolved market has a decision time in this range{unknown}")
+    names = column_names(plan.features, extra)
     meta = {
         "plan": plan.to_dict(),
         "features": features_digest(plan.features, extra),
         "panel": panel.fingerprint,
         "source": panel.source,
         "unclassified": int((~binary & inside & (payout != -1)).sum()),
+        **counts,
     }
     return Dataset(frame, names, meta)
+
+
+def _traded_enough(
+    panel: Panel, rows: Int64s, market: Int64s, least: float | None, volume: VolumeAsOf | None
+) -> tuple["np.ndarray[Any, np.dtype[np.bool_]]", dict[str, int]]:
+    """Return which rows had at least `least` dollars traded as known then, and how many had less or an unknown sum."""
+    if least is None:
+        return np.ones(len(rows), dtype=bool), {}
+    if volume is None:
+        raise DataError("columns-missing", "a minimum volume needs snapshots that state volumes")
+    numbers = panel.markets["market_no"].to_numpy().astype(np.int64)
+    known = volume(numbers[market], panel.t[rows])
+    unknown = np.isnan(known)
+    enough = ~unknown & (np.nan_to_num(known) >= least)
+    return enough, {"volume_unknown": int(unknown.sum()), "volume_below": int((~enough & ~unknown).sum())}
 
 
 def features_digest(names: tuple[str, ...], extra: ExtraColumns | None = None) -> str:
@@ -169,6 +206,36 @@ def features_digest(names: tuple[str, ...], extra: ExtraColumns | None = None) -
     words = [FeatureSet(names).fingerprint, str(TAXONOMY_VERSION), *CATEGORIES]
     words += [extra.fingerprint] if extra else []
     return hashlib.sha256("\n".join(words).encode()).hexdigest()[:32]
+
+
+def parse_features(text: str) -> tuple[str, ...]:
+    """Return the features of `default`, `full` or names with commas; raises UsageError unknown-feature."""
+    from edgeworth.features.definitions import feature
+    from edgeworth.features.registry import FEATURES
+
+    if text in {"", "default", "full"}:
+        return FULL_FEATURES if text == "full" else DEFAULT_FEATURES
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    for name in names:
+        if feature(name).dtype in {"String", "Datetime", "List"}:
+            numbers = [known.name for known in FEATURES.values() if known.dtype.startswith(("Float", "Int", "Bool"))]
+            raise UsageError("unknown-feature", f"'{name}' is no number", f"such as {', '.join(numbers[:3])}")
+    return names
+
+
+def _matrix(panel: Panel, rows: Int64s, plan: Plan, extra: ExtraColumns | None, threads: int) -> "pl.DataFrame":
+    """Return `feature_matrix` of ascending points, computed in pieces that end where a market ends."""
+    import polars as pl
+
+    owner = _owners(panel, rows)
+    guesses = [len(rows) * number // threads for number in range(1, threads)] if len(rows) >= threads else []
+    cuts = sorted({0, len(rows), *(int(np.searchsorted(owner, owner[guess])) for guess in guesses)})
+    if len(cuts) <= 2:
+        return feature_matrix(panel, rows, plan.features, extra)
+    feature_matrix(panel, rows[:1], plan.features, extra)  # compile and classify before the threads start
+    with ThreadPoolExecutor(threads) as pool:
+        work = [pool.submit(feature_matrix, panel, rows[a:b], plan.features, extra) for a, b in pairwise(cuts)]
+        return pl.concat([piece.result() for piece in work], rechunk=True)
 
 
 def feature_matrix(
@@ -186,15 +253,29 @@ def feature_matrix(
     return chosen if extra is None else pl.concat([chosen, extra(panel, rows).cast(pl.Float32)], how="horizontal")
 
 
-def column_names(features: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the names of a model's columns: the features, then one flag per top category."""
-    return (*features, *(f"is_{name}" for name in CATEGORIES))
+def column_names(features: tuple[str, ...], extra: ExtraColumns | None = None) -> tuple[str, ...]:
+    """Return the names of a model's columns: the features, one flag per top category, then those of `extra`."""
+    return (*features, *(f"is_{name}" for name in CATEGORIES), *(extra.names if extra is not None else ()))
 
 
-def model_inputs(frame: "pl.DataFrame", features: tuple[str, ...]) -> Float32s:
-    """Return a model's columns (R, K) of a frame that holds the features and `top_category`; NaN where unknown."""
-    values: Float32s = frame.select(_columns(features)).to_numpy().astype(np.float32)
+def model_inputs(frame: "pl.DataFrame", features: tuple[str, ...], extra: tuple[str, ...] = ()) -> Float32s:
+    """Return a model's columns (R, K) of a frame that holds the features, `top_category` and the `extra` columns.
+
+    NaN where unknown.
+    """
+    import polars as pl
+
+    more = [pl.col(name).cast(pl.Float32) for name in extra]
+    values: Float32s = frame.select(*_columns(features), *more).to_numpy().astype(np.float32)
     return np.ascontiguousarray(values)
+
+
+def live_inputs(
+    panel: Panel, rows: Int64s, features: tuple[str, ...], extra: ExtraColumns | None = None
+) -> Float32s:  # fmt: skip
+    """Return a model's columns (R, K) of ascending points, by the code that builds datasets; NaN where unknown."""
+    matrix = feature_matrix(panel, rows, features, extra).select(column_names(features, extra))
+    return np.ascontiguousarray(matrix.to_numpy().astype(np.float32))
 
 
 def _columns(names: tuple[str, ...]) -> "list[pl.Expr]":
@@ -208,8 +289,7 @@ def _frame(
     panel: Panel,
     outcomes: Outcomes,
     decisions: tuple[Int64s, "np.ndarray[Any, Any]"],
-    plan: Plan,
-    extra: ExtraColumns | None,
+    how: tuple[Plan, ExtraColumns | None, int],
 ) -> "pl.DataFrame":
     import polars as pl
 
@@ -218,7 +298,8 @@ def _frame(
     order = np.argsort(decisions[0], kind="stable")
     rows, point = decisions[0][order], decisions[1][order]
     unique, back = np.unique(rows, return_inverse=True)  # one point may serve two time points
-    matrix = feature_matrix(panel, unique, plan.features, extra)[back]
+    plan, extra, threads = how
+    matrix = _matrix(panel, unique, plan, extra, threads)[back]
     market = matrix["market"].to_numpy()
     frame = matrix.with_columns(
         pl.Series("market_id", panel.markets["market_id"].gather(market)),

@@ -16,9 +16,10 @@ import numpy.typing as npt
 
 from edgeworth.core.contract import ContractKind, ContractTerms
 from edgeworth.core.errors import DataError
+from edgeworth.core.instants import to_iso
 from edgeworth.core.panel import Panel
 from edgeworth.core.paths import Home
-from edgeworth.core.units import DAY, HOUR, MINUTE, SECOND
+from edgeworth.core.units import DAY, HOUR, MINUTE, SECOND, Micros
 from edgeworth.features.fairvalue.realised import later_variance, realised_variance
 from edgeworth.features.fairvalue.terms import PARSER_VERSION, Listing, parse_terms
 from edgeworth.features.fairvalue.value import FairValues, History, Options, fair_values
@@ -42,6 +43,7 @@ HORIZONS: Final = (1.0, 3.0, 7.0, 30.0)  # days a variance forecast is fitted fo
 _EVERY: Final = 6 * HOUR  # rows of the variance regression are this far apart
 _UNITS: Final = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
 _ENOUGH: Final = 0.9  # of the longest series: then the finer one is taken
+_OLDEST: Final = 6 * HOUR  # of the newest candle, beyond which nothing can be valued
 _QUOTES: Final = ("USDT", "USDC", "USD")
 
 
@@ -112,6 +114,15 @@ class VolatilityForecasts:
         except DataError:
             return None  # too few rows by then
 
+    def take_over(self, before: "VolatilityForecasts") -> None:
+        """Keep the regressions of earlier candles where these only go on from them: they read labels known by then."""
+        if before.histories.keys() == self.histories.keys() and all(
+            _goes_on(before.histories[symbol], history) for symbol, history in self.histories.items()
+        ):
+            ends = [int(history.known_at[-1]) for history in before.histories.values() if len(history.t)]
+            reached = min(ends, default=0)
+            self._models |= {key: model for key, model in before._models.items() if key[0] <= reached}
+
     def _behind(self, symbol: str) -> Floats:
         if symbol not in self._realised:
             self._realised[symbol] = realised_variance(self.histories[symbol].bars, HAR_DAYS)
@@ -137,9 +148,26 @@ class FairValueColumns:
     refused: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def key(self) -> str:
+        """Return `fair-value`."""
+        return "fair-value"
+
+    @property
     def names(self) -> tuple[str, ...]:
         """The columns' names."""
         return COLUMNS
+
+    def lacks(self, as_of: int) -> str:
+        """Say when no rule is understood, or no candle of any coin is new enough, as of an instant."""
+        if all(own.kind is ContractKind.NONE for own in self.terms.values()):
+            return "no rule of a market is stored and understood"
+        histories = self.volatility.histories.values()
+        closed = [known[known <= as_of] for known in (history.known_at for history in histories) if len(known)]
+        newest = max((int(known[-1]) for known in closed if len(known)), default=None)
+        if newest is None:
+            refused = "; ".join(f"{symbol}: {why}" for symbol, why in self.refused.items())
+            return refused or "there are no candles by then"
+        return "" if as_of - newest <= _OLDEST else f"the newest candle closed at {to_iso(Micros(newest))}"
 
     @property
     def fingerprint(self) -> str:
@@ -182,12 +210,20 @@ class FairValueColumns:
         return np.where(known[:, None], np.column_stack(columns), np.nan)
 
 
-def load_columns(home: Home, interval: str | None = None, options: Options | None = None) -> FairValueColumns:
-    """Return the columns of a home: its rules and candles; raises DataError store-empty when there is no data."""
+def load_columns(
+    home: Home, interval: str | None = None, options: Options | None = None, before: FairValueColumns | None = None
+) -> FairValueColumns:
+    """Return the columns of a home: its rules and candles; raises DataError store-empty when there is no data.
+
+    Regressions of `before` are taken over where its candles are the beginning of today's.
+    """
     terms = load_terms(home)
     wanted = {own.underlying for own in terms.values() if own.kind is not ContractKind.NONE}
     passed, refused = sound(load_histories(home, interval, wanted))
-    return FairValueColumns(terms, VolatilityForecasts(passed), options or Options(), refused)
+    volatility = VolatilityForecasts(passed)
+    if before is not None:
+        volatility.take_over(before.volatility)
+    return FairValueColumns(terms, volatility, options or Options(), refused)
 
 
 def load_terms(home: Home) -> dict[int, ContractTerms]:
@@ -229,6 +265,15 @@ def base_of(symbol: str) -> str:
         if symbol.endswith(quote) and len(symbol) > len(quote):
             return symbol.removesuffix(quote)
     return symbol
+
+
+def _goes_on(before: History, now: History) -> bool:
+    """Tell whether `now` begins with the very candles of `before`."""
+    size = len(before.t)
+    columns = ("t", "open", "high", "low", "close")
+    return before.step == now.step and all(
+        np.array_equal(getattr(before, name), getattr(now, name)[:size]) for name in columns
+    )
 
 
 def _step(interval: str) -> int:

@@ -19,7 +19,7 @@ from edgeworth.core.units import DAY, Micros
 from edgeworth.models.anytime import likelihood_ratios, p_from_e, robust_wealth
 from edgeworth.models.examples import Examples
 from edgeworth.research.batch_signals.scoring import payouts
-from edgeworth.research.training import Score, reliability, score
+from edgeworth.research.training_scores import Score, reliability, score
 from edgeworth.store.forecasts import StoredForecast
 
 GRACE: Final = 7 * DAY  # how long a cohort waits for its last outcomes

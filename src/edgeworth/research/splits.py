@@ -72,12 +72,12 @@ def combinatorial(rows: Rows, groups: int, tests: int, embargo: int = DAY) -> It
     group[order] = np.arange(len(order)) * groups // max(len(order), 1)
     for chosen in combinations(range(groups), tests):
         tested = np.isin(group, chosen)
-        keep = ~tested & ~_overlaps(opened, known, tested, embargo)
+        keep = ~tested & ~overlaps(opened, known, tested, embargo)
         yield np.flatnonzero(keep[numbers]), np.flatnonzero(tested[numbers])
 
 
-def _overlaps(opened: Ints, known: Ints, tested: npt.NDArray[np.bool_], embargo: int) -> npt.NDArray[np.bool_]:
-    """Tell which events overlap the union of the tested intervals, each prolonged by the embargo."""
+def overlaps(opened: Ints, known: Ints, tested: npt.NDArray[np.bool_], embargo: int) -> npt.NDArray[np.bool_]:
+    """Tell which events overlap the union of the tested intervals, each prolonged by the embargo, shape (G,)."""
     order = np.argsort(opened[tested], kind="stable")
     starts = opened[tested][order]
     stops = np.maximum.accumulate(known[tested][order])

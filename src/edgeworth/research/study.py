@@ -33,12 +33,22 @@ from edgeworth.sandbox.world import World
 from edgeworth.strategies.base import Strategy
 
 Row = dict[str, Any]
-Rules = Literal["shipped", "planted"]
+Rules = Literal["shipped", "planted", "learners", "candles"]
 
 # what decides the numbers of a row; how they are written down does not
 _ROOMS: Final = ("core", "engine", "features", "forecasting", "models", "research", "sandbox", "strategies")
 _NOT_NUMBERS: Final = frozenset(
-    {"charts.py", "graveyard.py", "report.py", "study_page.py", "study_tables.py", "wording.py"}
+    {
+        "charts.py",
+        "graveyard.py",
+        "learning_page.py",
+        "markdown.py",
+        "report.py",
+        "scale_page.py",
+        "study_page.py",
+        "study_tables.py",
+        "wording.py",
+    }
 )
 _KEPT: Final = (
     "trades", "events", "events_needed", "events_floor", "roi", "roi_low", "roi_high", "p_value", "p_adjusted", "dsr",
@@ -49,8 +59,9 @@ _KEPT: Final = (
 class Plan:
     """A kind of world examined over many seeds.
 
-    `rules`: every shipped strategy, or only the one that fits the bias of the power world. `holdout`: share of time
-    kept locked, as in `proof.holdout`. `costs`: multiplier of the stated costs.
+    `rules`: every shipped strategy, only the one that fits the bias of the power world, or none; then models are
+    trained, on markets (learners) or on candles. `holdout`: share of time kept locked, as in `proof.holdout`. `costs`:
+    multiplier of the stated costs.
     """
 
     name: str
@@ -74,6 +85,8 @@ PLANS: Final = {
         Plan("null-free", "null", "shipped", 0.2, costs=0.0),
         Plan("power", "power", "planted", 0.0),
         Plan("power-locked", "power", "planted", 0.2),
+        Plan("learn-null", "null", "learners", 0.2),
+        Plan("learn-walk", "walk", "candles", 0.0),
     )
 }
 
@@ -95,6 +108,8 @@ def seeds(plan: Plan, count: int) -> list[int]:
 
 def examine(task: Task) -> Row:
     """Generate the world of one seed, run the whole proof on it in a home of its own, and return its numbers."""
+    if task.plan.rules in {"learners", "candles"}:
+        return _trained(task)
     from edgeworth.research.backtest import run_backtest
     from edgeworth.research.study_worlds import FirstTeamsTooDear, world_data
     from edgeworth.sandbox.world import generate
@@ -113,6 +128,13 @@ def examine(task: Task) -> Row:
         "reverses": [_numbers(item, None, settings) for item in result.reverses],
     }
     return row | {"lenses": _lenses(data)} if task.plan.name == "null" else row
+
+
+def _trained(task: Task) -> Row:
+    """Train where nothing is to be learned."""
+    from edgeworth.research.study_learning import walk_row, world_row
+
+    return walk_row(task.seed) if task.plan.rules == "candles" else world_row(task.plan.scenario, task.seed)
 
 
 def _lenses(data: tuple[Panel, Outcomes]) -> Row:

@@ -4,19 +4,22 @@ Published figures that are quoted for comparison are the only constants; each na
 the template `evidence.md`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from edgeworth.core.instants import to_iso
 from edgeworth.core.units import Micros
-from edgeworth.research import charts, wording
+from edgeworth.research import charts, learning_page, scale_page, wording
+from edgeworth.research.markdown import line as _line
+from edgeworth.research.markdown import table as _table
 from edgeworth.research.study import Row
 from edgeworth.research.study_facts import HINDSIGHT, WEIGHTS
 from edgeworth.research.study_tables import Share, by_rule, exhibit_lines, hurdles, lens_alarms, worlds_with_claim
 from edgeworth.research.types import VerdictClass
 
-SECTIONS: Final = ("null", "power", "exhibits", "calibration")
+SECTIONS: Final = ("null", "power", "exhibits", "calibration", "learning", "reality", "direction", "scale")
+USUAL: Final = SECTIONS[:-1]  # a scale study takes ten minutes
 NULL_BAR, POWER_BAR = 0.05, 0.80
 FOLDER: Final = "evidence"
 
@@ -38,8 +41,8 @@ _LONGSHOTS: Final = (
 class Findings:
     """What the study found, by section; an empty one was not part of this run.
 
-    `about`: date, version, code, command, half_spread, bootstraps. `worlds`: rows by plan. `exhibits`, `calibrations`:
-    of recorded data, None without any.
+    `about`: date, version, code, command, half_spread, bootstraps. `worlds`: rows by plan. `exhibits`, `calibrations`,
+    `reality`: of recorded data, None without any. `gap`: shuffled folds. `directions`, `scale`: of candles.
     """
 
     about: Row
@@ -47,6 +50,10 @@ class Findings:
     worlds: dict[str, list[Row]] = field(default_factory=dict)
     exhibits: list[Row] | None = None
     calibrations: list[Row] | None = None
+    gap: list[Row] = field(default_factory=list)
+    reality: list[Row] | None = None
+    directions: list[Row] = field(default_factory=list)
+    scale: Row | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +77,10 @@ def render(found: Findings) -> Page:
         "exhibits": _exhibits(found, pictures) if "exhibits" in found.sections else None,
         "calibration": _calibration(found, pictures) if "calibration" in found.sections else None,
         "span": _recorded_span(found),
+        "learning": _learning(found) if "learning" in found.sections else None,
+        "reality": _reality(found) if "reality" in found.sections else None,
+        "directions": learning_page.directions(found.directions) if "direction" in found.sections else None,
+        "scale": scale_page.tables(found.scale) if found.scale is not None else None,
     }
     environment = Environment(  # noqa: S701 (Markdown; what comes from data are numbers and names of sources)
         loader=PackageLoader("edgeworth.research"), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -78,14 +89,6 @@ def render(found: Findings) -> Page:
     while "\n\n\n" in text:
         text = text.replace("\n\n\n", "\n\n")
     return Page(text, {name: charts.as_file(picture) for name, picture in pictures.items() if picture})
-
-
-def _line(*cells: str) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def _table(head: Sequence[str], lines: Iterable[str]) -> str:
-    return "\n".join([_line(*head), "|" + "---|" * len(head), *lines])
 
 
 def _bars(found: Findings) -> str:
@@ -100,7 +103,15 @@ def _bars(found: Findings) -> str:
         met = "met" if seen.value >= POWER_BAR else "MISSED"
         what = "worlds with an edge of 5 cents a share in which it is found"
         lines.append(_line(what, seen.text(), f"at least {100 * POWER_BAR:.0f} %", met))
-    return "\n".join(lines)
+    return "\n".join([*lines, *learning_page.bars(found.worlds, found.gap)])
+
+
+def _learning(found: Findings) -> Row:
+    return {"nulls": learning_page.nulls(found.worlds), "gap": learning_page.gap(found.gap)}
+
+
+def _reality(found: Findings) -> Row:
+    return learning_page.reality(found.reality) if found.reality is not None else {}
 
 
 def _seeds(rows: Sequence[Row]) -> str:

@@ -1,39 +1,44 @@
 """Train forecasters of the market's mispricing: purged folds, lint, stack, scores against the price, one model card.
 
-The last share of time stays locked: no fold reads it. A model whose lint failed is not handed out.
+The last share of time stays locked: no fold and no search of settings reads it. A model whose lint failed is not handed
+out. With a search, settings are chosen on the first half of the development time, and only rows decided after it are
+scored.
 """
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from edgeworth.core.errors import DataError, LeakError, UsageError
+from edgeworth.core.errors import LeakError, UsageError
 from edgeworth.core.units import DAY
-from edgeworth.models.crossfit import Folds, Model, OutOfFold, cross_fit, fit_model, forecast_in_turn
+from edgeworth.models.crossfit import Folds, Model, Scheme, cross_fit, fit_model
 from edgeworth.models.examples import Examples
-from edgeworth.models.learners import make
-from edgeworth.models.scores import recalibrate, skill
-from edgeworth.research import training_lint
-from edgeworth.research.splits import Rows, combinatorial, walk_forward
+from edgeworth.models.learners import Learner, make
+from edgeworth.research import schemes, training_lint, tuning
+from edgeworth.research.splits import path_counts
+from edgeworth.research.training_scores import ENSEMBLE, Score, score, score_all
 from edgeworth.research.types import LintLine
 
 if TYPE_CHECKING:
     from edgeworth.research.dataset import Dataset
 
 Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
 Step = Callable[[str, int, int], None]
 LEARNERS = ("logistic", "xgb", "lgbm")
-ENSEMBLE = "ensemble"
-_BINS = 10
+_LINT_LEARNER = "xgb"
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
     """How to train. `models`: learners to fit, each reported alone and together as the ensemble; `cv` `walk-forward-N`,
-    `purged-N` (combinatorial, one group tested) or `cpcv` (six groups, two tested); `holdout` the locked share of time.
+    `purged-N` (combinatorial, one group tested), `cpcv` (six groups, two tested) or `cpcv-N-K`; `holdout` the locked
+    share of time; `tune` configurations to try of every learner, 0 = none; `threads` of a fit change no result.
     """
 
     models: tuple[str, ...] = LEARNERS
@@ -42,37 +47,11 @@ class Options:
     holdout: float = 0.2
     threads: int = 1
     embargo: int = DAY
+    tune: int = 0
 
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """One forecaster on rows it did not know, against the market's price; intervals clustered by event."""
-
-    model: str
-    rows: int
-    events: int
-    gain: float
-    gain_low: float
-    gain_high: float
-    log_loss: float
-    market_log_loss: float
-    brier: float
-    market_brier: float
-    brier_skill: float
-    brier_skill_low: float
-    brier_skill_high: float
-    slope: float | None
-    plain: dict[str, dict[str, float]]
-
-    @property
-    def sentence(self) -> str:
-        """Say what the score means."""
-        words = f"{self.gain:+.4f} nats a row against the price [{self.gain_low:+.4f}, {self.gain_high:+.4f}]"
-        if self.gain_low > 0:
-            return f"{self.model} knows more than the price: {words}, {self.events:,} events"
-        if self.gain_high < 0:
-            return f"{self.model} is worse than the price: {words}, {self.events:,} events"
-        return f"nothing proven of {self.model}: {words}, {self.events:,} events"
+    def to_dict(self) -> dict[str, Any]:
+        """Return what decides the result, JSON-ready: the number of threads does not."""
+        return {name: value for name, value in asdict(self).items() if name != "threads"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,38 +65,106 @@ class Training:
     card: dict[str, Any]
 
 
-def train(dataset: "Dataset", options: Options, step: Step, *, open_holdout: bool = False) -> Training:
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Where a search of settings keeps its study (None = in memory), and who counts what it evaluates."""
+
+    study: Path | None = None
+    count: tuning.Count = tuning.uncounted
+
+
+@dataclass(slots=True)
+class _Work:
+    """Count the steps of one training and tell of them."""
+
+    step: Step
+    total: int
+    done: int = 0
+
+    def said(self, what: str, amount: int = 1) -> None:
+        self.done += amount
+        self.step(what, self.done, self.total)
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What the card tells of."""
+
+    digest: str
+    development: Examples
+    locked: Examples
+    scheme: Scheme
+    judged: Bools | None
+    tuned: Mapping[str, tuning.Tuned] = field(default_factory=dict)
+
+
+def train(
+    dataset: "Dataset", options: Options, step: Step, *, open_holdout: bool = False, search: Search | None = None
+) -> Training:
     """Train on a dataset; `step(what, done, total)` is told of progress.
 
-    Raises UsageError unknown-model | bad-option, DataError too-few-rows, LeakError leaky-training with what failed.
+    Raises UsageError unknown-model | bad-option | extra-missing, DataError too-few-rows, LeakError leaky-training with
+    what failed.
     """
-    members = {kind: make(kind, options.threads) for kind in _kinds(options.models)}
+    check(options)
+    kinds = kinds_of(options.models)
     lint = list(training_lint.lint_rows(dataset))
     _refuse(lint)
     everything = dataset.examples()
     development, locked = split_holdout(everything, options.holdout)
-    folds = make_folds(development, options)
-    lint += training_lint.lint_folds(development, folds)
+    scheme = schemes.make_scheme(development, options.cv, options.embargo, make_folds(development, options))
+    lint += training_lint.lint_folds(development, scheme)
     _refuse(lint)
-    total = len(members) * (len(folds) + 1) + 2
-    done = 0
-
-    def said(name: str, fold: int) -> None:
-        nonlocal done
-        done += 1
-        step(f"{name}, fold {fold + 1}", done, total)
-
-    out = cross_fit(members, development, folds, options.seed, said)
-    lint.append(training_lint.canary(development, folds, options.seed))
-    step("shuffle canary", total - 1 - len(members), total)
-    scores = score_all(out, development)
+    work = _Work(step, len(kinds) * (len(scheme.folds) + 1 + options.tune) + 2)
+    tuned, judged = _search(kinds, development, options, (work, search or Search()))
+    members = {kind: make(kind, options.threads, tuned[kind].settings if kind in tuned else None) for kind in kinds}
+    out = cross_fit(
+        members, development, scheme.folds, options.seed, lambda name, fold: work.said(f"{name}, fold {fold + 1}")
+    )
+    checker = make(_LINT_LEARNER, options.threads)
+    lint.append(training_lint.canary(development, scheme, options.seed, checker))
+    work.said("shuffle canary")
+    scores = score_all(out, scheme, development, judged)
     best = max(scores, key=lambda score: score.gain)
-    lint.append(training_lint.random_gap(development, best.gain, options.seed))
+    lint.append(training_lint.random_gap(development, best.gain, options.seed, checker))
     _refuse(lint)
-    model = fit_model(members, development, out, options.seed)
-    step("fitted on all development rows", total, total)
+    model = fit_model(members, development, out.choose(out.fold < scheme.scored), options.seed)
+    work.said("fitted on all development rows", work.total - work.done)
     opened = holdout_scores(model, locked) if open_holdout and len(locked) else ()
-    return Training(model, scores, opened, tuple(lint), _card(dataset, options, (development, locked), folds, model))
+    parts = _Parts(everything.digest(), development, locked, scheme, judged, tuned)
+    card = _card(dataset, options, parts, model)
+    return Training(model, scores, opened, tuple(lint), card)
+
+
+def check(options: Options) -> None:
+    """Raise UsageError unknown-model | bad-option | extra-missing for options that cannot be met, before any work."""
+    for kind in kinds_of(options.models):
+        make(kind, options.threads)
+    schemes.parse(options.cv)
+    if options.tune < 0:
+        raise UsageError("bad-option", "the number of configurations to try is 0 or more")
+    if options.tune:
+        tuning.need_optuna()
+
+
+def _search(
+    kinds: list[str], development: Examples, options: Options, tools: tuple[_Work, Search]
+) -> tuple[dict[str, tuning.Tuned], Bools | None]:
+    """Return the settings found for each learner that has any to choose, and the rows that may then be scored."""
+    if not options.tune:
+        return {}, None
+    work, search = tools
+    chosen, judged = tuning.split(development, options.embargo)
+    plan = tuning.Plan(options.tune, options.seed, options.threads, options.embargo)
+    found = {}
+    for kind in kinds:
+        if kind in tuning.SPACES:
+            found[kind] = tuning.tune(kind, chosen, plan, search.study, (partial(_tried, work, kind), search.count))
+    return found, judged
+
+
+def _tried(work: _Work, kind: str, done: int, all_: int) -> None:
+    work.said(f"tuning {kind}, configuration {done} of {all_}")
 
 
 def split_holdout(examples: Examples, share: float) -> tuple[Examples, Examples]:
@@ -138,27 +185,7 @@ def split_holdout(examples: Examples, share: float) -> tuple[Examples, Examples]
 
 def make_folds(examples: Examples, options: Options) -> Folds:
     """Return the folds of a scheme; raises UsageError bad-option for an unknown one."""
-    rows = Rows(examples.t, examples.event, examples.known_at)
-    name, _, number = options.cv.rpartition("-")
-    if options.cv == "cpcv":
-        return list(combinatorial(rows, 6, 2, options.embargo))
-    if not number.isdigit() or not 2 <= int(number) <= 50 or name not in {"walk-forward", "purged"}:
-        raise UsageError("bad-option", f"--cv is walk-forward-N, purged-N or cpcv, not '{options.cv}'")
-    if name == "walk-forward":
-        return list(walk_forward(rows, int(number), options.embargo))
-    return list(combinatorial(rows, int(number), 1, options.embargo))
-
-
-def score_all(out: OutOfFold, examples: Examples) -> tuple[Score, ...]:
-    """Score every member alone (calibrated) and, with several, the ensemble, all on the same rows."""
-    choices = {name: [column] for column, name in enumerate(out.members)}
-    if len(out.members) > 1:
-        choices[ENSEMBLE] = list(range(len(out.members)))
-    forecasts = {name: forecast_in_turn(out, examples, columns).p for name, columns in choices.items()}
-    scored = np.isfinite(next(iter(forecasts.values())))
-    if not scored.any():
-        raise DataError("too-few-rows", "no row was left to score: the labels of earlier folds were known too late")
-    return tuple(score(name, p[scored], examples.choose(scored)) for name, p in forecasts.items())
+    return schemes.make_folds(examples, options.cv, options.embargo)
 
 
 def holdout_scores(model: Model, locked: Examples) -> tuple[Score, ...]:
@@ -167,72 +194,7 @@ def holdout_scores(model: Model, locked: Examples) -> tuple[Score, ...]:
     return (score(name, model.forecast(locked.x, locked.price).p, locked),)
 
 
-def score(name: str, p: Floats, rows: Examples) -> Score:
-    """Score forecasts `p` on rows against their prices."""
-    found = skill(p, rows.price, rows.label, rows.event)
-    gain, brier = found.log_loss_gain, found.brier_skill
-    fit = recalibrate(p, rows.label, rows.event)
-    return Score(
-        name,
-        len(rows),
-        len(np.unique(rows.event)),
-        gain.value,
-        gain.low,
-        gain.high,
-        found.log_loss_forecast,
-        found.log_loss_market,
-        found.brier_forecast,
-        found.brier_market,
-        brier.value,
-        brier.low,
-        brier.high,
-        None if fit is None else fit.slope,
-        {"model": plain_scores(p, rows.label), "market": plain_scores(rows.price, rows.label)},
-    )
-
-
-def plain_scores(p: Floats, label: Floats) -> dict[str, float]:
-    """Return accuracy, precision, recall, F1, AUC and the confusion matrix at one half, for readers who expect them."""
-    said, true = p > 0.5, label > 0.5
-    hits, alarms = int((said & true).sum()), int((said & ~true).sum())
-    misses, rejections = int((~said & true).sum()), int((~said & ~true).sum())
-    precision = hits / (hits + alarms) if hits + alarms else float("nan")
-    recall = hits / (hits + misses) if hits + misses else float("nan")
-    both = precision + recall
-    return {
-        "accuracy": (hits + rejections) / max(len(p), 1),
-        "precision": precision,
-        "recall": recall,
-        "f1": 2 * precision * recall / both if both else float("nan"),
-        "auc": auc(p, label),
-        "true_positive": hits,
-        "false_positive": alarms,
-        "false_negative": misses,
-        "true_negative": rejections,
-    }
-
-
-def auc(p: Floats, label: Floats) -> float:
-    """Return the area under the ROC curve by ranks, ties counted half; NaN with one class."""
-    from scipy.stats import rankdata
-
-    positive = label > 0.5
-    count = int(positive.sum())
-    other = len(label) - count
-    if not count or not other:
-        return float("nan")
-    ranks = rankdata(p)
-    return float((ranks[positive].sum() - count * (count + 1) / 2) / (count * other))
-
-
-def reliability(p: Floats, label: Floats) -> list[dict[str, float]]:
-    """Return bins of equal count: mean forecast, observed frequency, rows."""
-    order = np.argsort(p, kind="stable")
-    parts = [part for part in np.array_split(order, _BINS) if len(part)]
-    return [{"forecast": float(p[i].mean()), "observed": float(label[i].mean()), "rows": len(i)} for i in parts]
-
-
-def _kinds(models: tuple[str, ...]) -> list[str]:
+def kinds_of(models: tuple[str, ...]) -> list[str]:
     """Return the learners to fit: `ensemble` stands for all, doubles count once."""
     chosen = [kind for kind in models if kind != ENSEMBLE] or list(LEARNERS)
     return list(dict.fromkeys(chosen))
@@ -245,26 +207,31 @@ def _refuse(lint: list[LintLine]) -> None:
         raise LeakError("leaky-training", f"no model is saved: {words}", codes=[line.code for line in broken])
 
 
-def _card(
-    dataset: "Dataset", options: Options, parts: tuple[Examples, Examples], folds: Folds, model: Model
-) -> dict[str, Any]:
-    development, locked = parts
+def _card(dataset: "Dataset", options: Options, parts: _Parts, model: Model) -> dict[str, Any]:
+    development, locked, scheme = parts.development, parts.locked, parts.scheme
     importance = model.importance()
     order = np.argsort(-importance, kind="stable")
     return {
-        "options": asdict(options),
+        "options": options.to_dict(),
         "data": {
+            "digest": parts.digest,
             "rows": len(development),
             "events": len(np.unique(development.event)),
             "locked_rows": len(locked),
+            "locked_from": int(locked.t.min()) if len(locked) else None,
             "from": int(development.t.min()),
             "to": int(development.t.max()),
             "known_to": int(development.known_at.max()),
             "yes_share": float(development.label.mean()),
+            "mean_price": float(development.price.mean()),
             **{key: dataset.meta[key] for key in ("features", "panel", "source") if key in dataset.meta},
         },
         "plan": dataset.meta.get("plan", {}),
-        "folds": [{"train": len(train), "test": len(test)} for train, test in folds],
+        "features": _features(development),
+        "scheme": _scheme(scheme, development),
+        "folds": [_fold(development, train, test) for train, test in scheme.folds[: scheme.scored]],
+        "tuning": _tuning(parts),
+        "settings": {name: _settings(kind) for name, kind in _learners(options, parts).items()},
         "stack": {
             "weights": dict(zip(model.stack.members, model.stack.weights.tolist(), strict=True)),
             "level": model.stack.level,
@@ -272,4 +239,57 @@ def _card(
         },
         "importance": [{"feature": model.names[i], "share": float(importance[i])} for i in order if importance[i] > 0],
         "digest": model.digest(),
+    }
+
+
+def _learners(options: Options, parts: _Parts) -> dict[str, Learner]:
+    return {
+        kind: make(kind, 1, parts.tuned[kind].settings if kind in parts.tuned else None)
+        for kind in kinds_of(options.models)
+    }
+
+
+def _settings(learner: Learner) -> dict[str, Any]:
+    """Return a learner's settings as they decide the result; threads do not."""
+    names = getattr(learner, "__dataclass_fields__", {})
+    return {name: getattr(learner, name) for name in names if name not in {"threads", "kind"}}
+
+
+def _features(development: Examples) -> list[dict[str, Any]]:
+    """Return every column with the share of rows where it is known."""
+    known = np.isfinite(development.x).mean(axis=0)
+    return [{"name": name, "known": float(share)} for name, share in zip(development.names, known, strict=True)]
+
+
+def _scheme(scheme: Scheme, development: Examples) -> dict[str, Any]:
+    name, size, tested = schemes.parse(scheme.name)
+    splits, paths = (size, 1) if name == "walk-forward" else path_counts(size, tested)
+    return {
+        "name": scheme.name,
+        "splits": splits,
+        "paths": paths,
+        "teaching_splits": len(scheme.folds) - scheme.scored,
+        "rows": len(development),
+    }
+
+
+def _fold(development: Examples, train: npt.NDArray[np.int64], test: npt.NDArray[np.int64]) -> dict[str, Any]:
+    """Return sizes and window of a fold, times in microseconds."""
+    found: dict[str, Any] = {"train": len(train), "test": len(test)}
+    found["test_events"] = len(np.unique(development.event[test]))
+    if len(test):
+        found |= {"test_from": int(development.t[test].min()), "test_to": int(development.t[test].max())}
+    if len(train):
+        found |= {"train_known_to": int(development.known_at[train].max())}
+    return found
+
+
+def _tuning(parts: _Parts) -> dict[str, Any] | None:
+    if parts.judged is None:
+        return None
+    judged = parts.judged
+    return {
+        "scored_from": int(parts.development.t[judged].min()) if judged.any() else None,
+        "scored_rows": int(judged.sum()),
+        "learners": {kind: found.to_dict() for kind, found in parts.tuned.items()},
     }

@@ -13,11 +13,12 @@ import numpy.typing as npt
 from edgeworth.core.panel import UNKNOWN_TIME
 from edgeworth.core.random import stream
 from edgeworth.core.units import DAY, HOUR
-from edgeworth.models.crossfit import Folds, cross_fit, forecast_in_turn
+from edgeworth.models.crossfit import Scheme, cross_fit, forecast_paths
 from edgeworth.models.examples import Examples
-from edgeworth.models.learners import make
+from edgeworth.models.learners import Learner
 from edgeworth.models.scores import cluster_mean, dense, log_loss_gain
 from edgeworth.research.leaks import claims, prices, samples
+from edgeworth.research.splits import Rows
 from edgeworth.research.types import LintLine
 
 if TYPE_CHECKING:
@@ -98,15 +99,19 @@ def _concentration(gap: Ints) -> float:
     return float((np.minimum(rest, DAY - rest) < HOUR // 2).mean())
 
 
-def lint_folds(examples: Examples, folds: Folds) -> tuple[LintLine, ...]:
-    """Look at the splits: no event on both sides, no label that was unknown when testing began."""
+def lint_folds(examples: Examples, scheme: Scheme) -> tuple[LintLine, ...]:
+    """Look at the splits: no event on both sides, and no label that training must not have known.
+
+    Folds that follow each other may train on labels known before testing began; combinatorial ones train on both sides
+    of what they test, so there no training event may overlap a tested one.
+    """
     lines = []
-    for train, test in folds:
+    for train, test in scheme.folds:
         if not len(train) or not len(test):
             continue
         line = samples.split_random(examples.event, train, test)
         late = samples.label_open(examples.known_at[train], examples.t[test])
-        lines += [line, late]
+        lines += [line, overlap(examples, train, test) if scheme.groups else late]
     worst: dict[str, LintLine] = {}
     for line in lines:
         if line.code not in worst or line.passed is False:
@@ -114,7 +119,21 @@ def lint_folds(examples: Examples, folds: Folds) -> tuple[LintLine, ...]:
     return tuple(worst.values())
 
 
-def canary(examples: Examples, folds: Folds, seed: int, kind: str = "xgb") -> LintLine:
+def overlap(examples: Examples, train: Ints, test: Ints) -> LintLine:
+    """Fail when an event that trains was open at the same time as one that is tested (row indices)."""
+    code = "leak-label-open"
+    numbers, opened, known = Rows(examples.t, examples.event, examples.known_at).spans()
+    taught, tested = np.unique(numbers[train]), np.unique(numbers[test])
+    order = tested[np.argsort(opened[tested], kind="stable")]
+    reach = np.maximum.accumulate(known[order])
+    before = np.searchsorted(opened[order], known[taught], side="right") - 1
+    open_too = (before >= 0) & (reach[np.maximum(before, 0)] >= opened[taught])
+    if open_too.any():
+        return LintLine(code, False, f"{open_too.mean():.0%} of the training events overlap a tested one")
+    return LintLine(code, True, "no training event overlaps a tested one")
+
+
+def canary(examples: Examples, scheme: Scheme, seed: int, learner: Learner) -> LintLine:
     """Fail when a model finds skill in shuffled outcomes: whatever it finds then comes from the pipeline.
 
     Outcomes are drawn anew from each row's market price, so that the price is right by construction; the rows of one
@@ -124,13 +143,13 @@ def canary(examples: Examples, folds: Folds, seed: int, kind: str = "xgb") -> Li
     gains = []
     for number in range(_CANARY_SHUFFLES):
         drawn = _redraw(examples, stream(seed, "canary", number).random(len(examples)))
-        out = cross_fit({kind: make(kind)}, drawn, folds, seed)
-        p = forecast_in_turn(out, drawn, [0]).p
-        scored = np.isfinite(p)
-        if not scored.any():
+        out = cross_fit({learner.kind: learner}, drawn, scheme.folds, seed)
+        told = [(path.p, np.isfinite(path.p)) for path in forecast_paths(out, scheme, drawn, [0])]
+        if not any(scored.any() for _, scored in told):
             return LintLine(code, None, "too few rows")
-        gain = log_loss_gain(p[scored], drawn.price[scored], drawn.label[scored])
-        gains.append(cluster_mean(gain, drawn.event[scored]))
+        each = [log_loss_gain(p[rows], drawn.price[rows], drawn.label[rows]) for p, rows in told]
+        events = np.concatenate([drawn.event[rows] for _, rows in told])
+        gains.append(cluster_mean(np.concatenate(each), events))
     worst = max(gains, key=lambda gain: gain.value / gain.error if gain.error else 0.0)
     words = f"outcomes redrawn from the price: gain {worst.value:+.5f} [{worst.low:+.5f}, {worst.high:+.5f}]"
     return LintLine(code, not (worst.value > _STRONG * worst.error), words)
@@ -152,13 +171,12 @@ def _redraw(examples: Examples, draws: Floats) -> Examples:
     )
 
 
-def random_gap(examples: Examples, purged_gain: float, seed: int, kind: str = "xgb") -> LintLine:
+def random_gap(examples: Examples, purged_gain: float, seed: int, learner: Learner) -> LintLine:
     """State what random folds would have claimed; nobody is offered that number, it only shows the size of the lie."""
     code = "leak-random-gap"
     order = stream(seed, "random-folds").permutation(len(examples))
     parts = np.array_split(order, _RANDOM_FOLDS)
     gains = np.full(len(examples), np.nan)
-    learner = make(kind)
     for number, test in enumerate(parts):
         train = np.concatenate([part for other, part in enumerate(parts) if other != number])
         fitted = learner.fit(examples.choose(np.sort(train)), seed)
@@ -166,7 +184,7 @@ def random_gap(examples: Examples, purged_gain: float, seed: int, kind: str = "x
         p = 1.0 / (1.0 + np.exp(-z))
         gains[test] = log_loss_gain(p, examples.price[test], examples.label[test])
     shuffled = float(np.mean(gains))
-    words = f"shuffled folds would claim {shuffled:+.5f} nats a row, purged walk-forward says {purged_gain:+.5f}"
+    words = f"shuffled folds would claim {shuffled:+.5f} nats a row, purged ones say {purged_gain:+.5f}"
     return LintLine(code, True, words)
 
 

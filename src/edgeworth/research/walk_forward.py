@@ -22,7 +22,7 @@ from edgeworth.models.examples import Examples
 from edgeworth.models.learners import Learner, make
 from edgeworth.models.scores import dense
 from edgeworth.models.stack import Evidence, fit_stack, no_evidence
-from edgeworth.research.dataset import Plan, build, column_names, features_digest, model_inputs, weigh
+from edgeworth.research.dataset import ExtraColumns, Plan, VolumeAsOf, build, features_digest, live_inputs, weigh
 
 if TYPE_CHECKING:
     import polars as pl
@@ -42,6 +42,15 @@ class Course:
     plan: Plan = field(default_factory=Plan)
     seed: int = 7
     threads: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What a course reads from beyond the panel: `extra` columns, volumes as of then, and the `stamp` of their data."""
+
+    extra: ExtraColumns | None = None
+    volume: VolumeAsOf | None = None
+    stamp: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +75,15 @@ class Epoch:
 class WalkForward:
     """Forecasts of any rows by the model in force at each; the forecaster of `features.forecasts`."""
 
-    def __init__(self, features: tuple[str, ...], epochs: tuple[Epoch, ...]) -> None:
-        self.features, self.epochs = features, epochs
+    def __init__(
+        self, features: tuple[str, ...], epochs: tuple[Epoch, ...], extra: ExtraColumns | None = None, stamp: str = ""
+    ) -> None:
+        """Take the models of a course; `stamp` names the data that the `extra` columns were read from."""
+        self.features, self.epochs, self.extra = features, epochs, extra
         self._begins = np.array([epoch.begins for epoch in epochs], np.int64)
         self._last = threading.local()
-        told = [features_digest(features), *(f"{epoch.begins}|{epoch.model.digest()}" for epoch in epochs)]
+        told = [features_digest(features, extra), *([stamp] if stamp else [])]
+        told += [f"{epoch.begins}|{epoch.model.digest()}" for epoch in epochs]
         self._fingerprint = hashlib.blake2b("\n".join(told).encode(), digest_size=16).hexdigest()
 
     @property
@@ -87,14 +100,12 @@ class WalkForward:
         return found
 
     def _forecast(self, panel: Panel, rows: Int64s) -> tuple[Floats, Floats, Floats]:
-        from edgeworth.features.registry import compute
-
         out = np.full((3, len(rows)), np.nan)
         number = np.searchsorted(self._begins, panel.t[rows], side="right") - 1
         spoken = np.flatnonzero(number >= 0)
         if len(spoken):
-            frame = compute(panel, tuple(dict.fromkeys((*self.features, "top_category"))), rows[spoken])
-            x, price = model_inputs(frame, self.features), panel.price_e4[rows[spoken]] / 10_000.0
+            x = live_inputs(panel, rows[spoken], self.features, self.extra)
+            price = panel.price_e4[rows[spoken]] / 10_000.0
             for epoch in np.unique(number[spoken]).tolist():
                 own = np.flatnonzero(number[spoken] == epoch)
                 said = self.epochs[epoch].model.forecast(x[own], price[own])
@@ -102,17 +113,23 @@ class WalkForward:
         return out[0], out[1], out[2]
 
 
-def train_in_turn(panel: Panel, outcomes: Outcomes, course: Course, until: int, step: Step) -> WalkForward:
+def train_in_turn(
+    panel: Panel, outcomes: Outcomes, course: Course, until: int, step: Step, beside: Beside | None = None
+) -> WalkForward:
     """Return the models of a course over a panel, the last one fitted before `until`; `step(what, done, total)`.
+
+    `beside` holds what the course's plan asks for from beyond the panel.
 
     Raises UsageError unknown-model | bad-option, DataError too-few-rows when no row can be learned from.
     """
     members = {kind: make(kind, course.threads) for kind in dict.fromkeys(course.learners)}
     if not members or not course.refit_days > 0:
         raise UsageError("bad-option", "name at least one learner, and a refit of more than 0 days")
-    frame = build(panel, outcomes, course.plan).frame.sort("t", "market_id", "point")
+    beside = beside or Beside()
+    dataset = build(panel, outcomes, course.plan, beside.extra, beside.volume, course.threads)
+    frame = dataset.frame.sort("t", "market_id", "point")
     instants = _instants(frame, course, min(until, int(panel.t.max()) + 1))
-    rows = _Rows(frame, column_names(course.plan.features), tuple(members))
+    rows = _Rows(frame, dataset.names, tuple(members))
     epochs: list[Epoch] = []
     for done, now in enumerate(instants):
         step("refit", done, len(instants))
@@ -122,7 +139,7 @@ def train_in_turn(panel: Panel, outcomes: Outcomes, course: Course, until: int, 
     step("refit", len(instants), len(instants))
     if not epochs:
         raise DataError("too-few-rows", f"fewer than {LEAST_ROWS} rows were known in time: no model could be fitted")
-    return WalkForward(course.plan.features, tuple(epochs))
+    return WalkForward(course.plan.features, tuple(epochs), beside.extra, beside.stamp)
 
 
 def _instants(frame: "pl.DataFrame", course: Course, until: int) -> list[int]:

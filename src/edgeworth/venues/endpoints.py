@@ -90,6 +90,12 @@ class Endpoints(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(sorted({origin(address).host for address in named if address}))
 
     @property
+    def local(self) -> bool:
+        """Tell whether orders and everything beside them stay on this machine."""
+        named = (getattr(self, name) for name in self.__struct_fields__)
+        return all(_is_local(origin(address).host) for address in named if address)
+
+    @property
     def encrypted(self) -> bool:
         """Tell whether any address that is asked is of HTTPS."""
         return any(self.base(service).startswith("https:") for service in _SERVICES)

@@ -22,7 +22,7 @@ from edgeworth.core.random import stream
 from edgeworth.core.units import DAY, HOUR, MINUTE, SECOND, Micros
 from edgeworth.core.virtual_loop import run_virtual
 from edgeworth.research.batch_signals import journal
-from edgeworth.research.batch_signals.beliefs import Said
+from edgeworth.research.batch_signals.beliefs import Rows, Said
 from edgeworth.research.batch_signals.compact import MOST_TOKENS, compact, tokens
 from edgeworth.research.batch_signals.journal import Journal
 from edgeworth.research.batch_signals.lookout import Lookout, Scope
@@ -414,9 +414,10 @@ class Seer:
     name: str = "seer"
     needs: tuple[str, ...] = ("price", "no_price")
 
-    def speak(self, frame, price_e4, as_of: int) -> Said:
-        count = len(price_e4)
-        assert frame["price"].to_list() == [price / 1e4 for price in price_e4]
+    def speak(self, rows: Rows, as_of: int) -> Said:
+        count = len(rows.price_e4)
+        assert rows.frame["price"].to_list() == [price / 1e4 for price in rows.price_e4]
+        assert (rows.panel.t[rows.row] <= as_of).all()
         sure = np.full(count, 0.9)
         odds = stated(sure, np.full(count, 0.02), np.full(count, 40), sure)
         index = np.arange(count)

@@ -70,6 +70,16 @@ class Said:
         return np.where(self.side > 0, low, 1.0 - high), np.where(self.side > 0, high, 1.0 - low)
 
 
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The newest rows that speakers are handed: ascending points `row` of a panel, features, YES prices; shape (R,)."""
+
+    panel: Panel
+    row: Int64s
+    frame: "pl.DataFrame"
+    price_e4: Int64s
+
+
 class Speaker(Protocol):
     """Anything with opinions about the newest rows of a panel."""
 
@@ -81,8 +91,8 @@ class Speaker(Protocol):
     def name(self) -> str:
         """Name shown to people."""
 
-    def speak(self, frame: "pl.DataFrame", price_e4: Int64s, as_of: int) -> Said:
-        """Say what it thinks of rows with their features and YES prices, knowing what was known at `as_of`."""
+    def speak(self, rows: Rows, as_of: int) -> Said:
+        """Say what it thinks of rows, knowing what was known at `as_of`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +121,10 @@ class RuleSpeaker:
             return 0, float("nan"), float("nan")
         return int(past.events[step]), float(past.win_rate[step]), float(past.price_paid[step])
 
-    def speak(self, frame: "pl.DataFrame", price_e4: Int64s, as_of: int) -> Said:
+    def speak(self, rows: Rows, as_of: int) -> Said:
         """Evaluate the rule's thresholds on every row."""
-        calls = calls_of(self.rule)
-        said = decide(self.rule, frame, calls)
+        calls, price_e4 = calls_of(self.rule), rows.price_e4
+        said = decide(self.rule, rows.frame, calls)
         index = np.flatnonzero(said.side).astype(np.int64)
         side = said.side[index]
         leg = np.where(side > 0, price_e4[index], 10_000 - price_e4[index]) / _MIDS
@@ -174,5 +184,5 @@ def listen(panel: Panel, rows: Int64s, speakers: Sequence[Speaker], as_of: int) 
     """Return what all speakers say about some rows (ascending); features are computed once for all of them."""
     names = list(dict.fromkeys(name for speaker in speakers for name in speaker.needs))
     frame = View(panel).compute(names, rows)
-    price = panel.price_e4[rows].astype(np.int64)
-    return [speaker.speak(frame, price, as_of) for speaker in speakers]
+    seen = Rows(panel, rows, frame, panel.price_e4[rows].astype(np.int64))
+    return [speaker.speak(seen, as_of) for speaker in speakers]

@@ -1,12 +1,13 @@
-"""The one way out for reading: requests wait for their tokens, are tried again only where that is allowed, and count.
+"""The one way out: requests wait for their tokens, reading is tried again where that is allowed, and all is counted.
 
 Order of things for one call: the circuit of its service must be closed, its route's tokens must be there, the request
 leaves, the answer is checked. What failed for a passing reason is tried again after the venue's Retry-After or a
 full-jitter pause (uniform between 0 and backoff x 2^n seconds, capped); everything else is raised at once.
+What has an effect is sent once (`send`), whatever the answer: its caller knows what a repetition would mean.
 Source of the jitter: M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from edgeworth.core import random
@@ -15,6 +16,7 @@ from edgeworth.core.errors import Fatal, Rejected, Retryable, VenueError
 from edgeworth.core.units import MINUTE, SECOND
 from edgeworth.venues.endpoints import SERVICES, Endpoints, origin
 from edgeworth.venues.http.circuit import Circuit
+from edgeworth.venues.http.classify import read_problem, retry_after
 from edgeworth.venues.http.limits import ROUTES, Limiter, Limits
 from edgeworth.venues.http.usage import Usage
 from edgeworth.venues.http.wire import Expect, Payload, Wire
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 _WEIGHT: Final = "x-mbx-used-weight-1m"
 _DEFAULT_429_S: Final = 10.0
+_TOO_MANY: Final = 429
+Headers = Callable[[], dict[str, str]]  # asked at the instant a request leaves, because a signature carries its time
 _NO_FAILURE: Final = frozenset({"venue-rate-limited", "venue-not-json", "venue-too-large"})
 
 
@@ -51,7 +55,14 @@ class HttpClient:
         self._random = random.stream(seed, "http", "backoff")
 
     async def get(
-        self, service: str, path: str, params: Sequence[tuple[str, str]] = (), *, route: str, expect: Expect = "json"
+        self,
+        service: str,
+        path: str,
+        params: Sequence[tuple[str, str]] = (),
+        *,
+        route: str,
+        expect: Expect = "json",
+        headers: Headers | None = None,
     ) -> Payload:
         """Return the answer to a GET of `path` at a service (gamma, clob, data, site, binance, bulk).
 
@@ -59,12 +70,33 @@ class HttpClient:
         one well-formed JSON value. Raises Retryable when all tries failed, Rejected, or Fatal.
         """
         request = self._wire.build("GET", self.address(service, path), list(params), None)
-        return await self._call(service, f"{service}/{route}", request, expect)
+        return await self._call(service, f"{service}/{route}", request, expect, headers)
 
     async def post(self, service: str, path: str, body: bytes, *, route: str) -> Payload:
         """Return the JSON answer to a question too long for a URL; never for anything that has an effect."""
         request = self._wire.build("POST", self.address(service, path), [], body)
         return await self._call(service, f"{service}/{route}", request, "json")
+
+    async def send(self, method: str, path: str, body: bytes | None, *, route: str, headers: Headers) -> Payload:
+        """Send exactly these bytes to the order service once and return the answer, whatever it says.
+
+        `headers` is asked when the request's turn has come, and may raise to keep it here. Raises Retryable where
+        nothing can have arrived (detail `sent` False) or where that is open, Rejected for an answer too large, Fatal.
+        """
+        request = self._wire.build(method, self.address("clob", path), [], body)
+        name = f"clob/{route}"
+        host = request.url.host
+        waited = await self.limiter.acquire(name)
+        if waited > 0:
+            self.usage.add(host, name, waits=1, wait_s=waited)
+        request.headers.update(headers())
+        self.usage.add(host, name, calls=1)
+        payload = await self._wire.answer(request)
+        if payload.status == _TOO_MANY:
+            self.usage.add(host, name, rate_limited=1)
+            stated = retry_after(payload.headers, read_problem(payload.body), self.clock.now())
+            self.limiter.complain(name, _DEFAULT_429_S if stated is None else stated)
+        return payload
 
     def address(self, service: str, path: str) -> str:
         """Return the whole address of a path; raises Fatal for a path that would lead elsewhere."""
@@ -83,13 +115,15 @@ class HttpClient:
         """Close all connections."""
         await self._wire.close()
 
-    async def _call(self, service: str, route: str, request: "httpx2.Request", expect: Expect) -> Payload:
+    async def _call(
+        self, service: str, route: str, request: "httpx2.Request", expect: Expect, headers: Headers | None = None
+    ) -> Payload:
         if route not in ROUTES:
             raise ValueError(f"no limits are known for the route {route!r}")
         host = origin(self.endpoints.base(service)).host
         for attempt in range(self.limits.tries):
             try:
-                return await self._attempt(service, route, request, expect)
+                return await self._attempt(service, route, request, expect, headers)
             except Retryable as error:
                 pause = self._pause(attempt, error)
                 last = attempt + 1 == self.limits.tries
@@ -103,12 +137,14 @@ class HttpClient:
                 raise
         raise AssertionError("unreachable: the last try returns or raises")
 
-    async def _attempt(self, service: str, route: str, request: "httpx2.Request", expect: Expect) -> Payload:
+    async def _attempt(
+        self, service: str, route: str, request: "httpx2.Request", expect: Expect, headers: Headers | None
+    ) -> Payload:
         circuit = self._circuits[service]
         self._pass(service, route, circuit)
         answered = False
         try:
-            payload = await self._send(route, request, expect)
+            payload = await self._send(route, request, expect, headers)
             answered = True
         except VenueError as error:
             answered = True
@@ -122,11 +158,13 @@ class HttpClient:
             self._heed_weight(route, payload.headers)
         return payload
 
-    async def _send(self, route: str, request: "httpx2.Request", expect: Expect) -> Payload:
+    async def _send(self, route: str, request: "httpx2.Request", expect: Expect, headers: Headers | None) -> Payload:
         host = request.url.host
         waited = await self.limiter.acquire(route)
         if waited > 0:
             self.usage.add(host, route, waits=1, wait_s=waited)
+        if headers is not None:
+            request.headers.update(headers())
         self.usage.add(host, route, calls=1)
         return await self._wire.exchange(request, expect)
 

@@ -68,6 +68,15 @@ class Wire:
         with self._clock.busy() if self._real else nullcontext():
             return await self._once(request, expect)
 
+    async def answer(self, request: httpx2.Request) -> Payload:
+        """Return an answer whatever its status and body; raises what the way there and back permits.
+
+        The detail `sent` of a Retryable is False where nothing can have reached the venue.
+        """
+        self._check(request.url)
+        with self._clock.busy() if self._real else nullcontext():
+            return await self._receive(request, f"{request.url.host}{request.url.path}")
+
     def build(self, method: str, url: str, params: list[tuple[str, str]], content: bytes | None) -> httpx2.Request:
         """Return a request; parameters are encoded, and repeat where a name repeats."""
         headers = {"Content-Type": "application/json"} if content is not None else {}
@@ -84,6 +93,15 @@ class Wire:
 
     async def _once(self, request: httpx2.Request, expect: Expect) -> Payload:
         place = f"{request.url.host}{request.url.path}"
+        payload = await self._receive(request, place)
+        if payload.status in _REDIRECTS:
+            self._check(request.url.join(payload.headers.get("location", "")))
+            raise Rejected("venue-refused", f"{place} is elsewhere now: {payload.headers.get('location', '')[:200]}")
+        if not 200 <= payload.status < 300:
+            raise error_of(payload.status, payload.body, payload.headers, self._clock.now(), place)
+        return payload if expect == "bytes" else _checked_json(payload, place)
+
+    async def _receive(self, request: httpx2.Request, place: str) -> Payload:
         try:
             async with asyncio.timeout(self._limits.connect_s + self._limits.read_s):
                 response = await self._client.send(request, stream=True)
@@ -92,6 +110,8 @@ class Wire:
                     body = await self._body(response, place)
             finally:
                 await response.aclose()
+        except (httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
+            raise Retryable("venue-timeout", f"{place} could not be reached in time", sent=False) from error
         except (TimeoutError, httpx2.TimeoutException) as error:
             raise Retryable("venue-timeout", f"{place} did not answer in time") from error
         except httpx2.DecodingError as error:
@@ -99,19 +119,13 @@ class Wire:
         except httpx2.HTTPError as error:
             self._unreachable(error, place)
         headers = {name.lower(): value for name, value in response.headers.items()}
-        payload = Payload(
+        return Payload(
             body=body,
             status=response.status_code,
             headers=headers,
             observed_at=self._clock.now(),
             url=str(request.url),
         )
-        if response.status_code in _REDIRECTS:
-            self._check(request.url.join(headers.get("location", "")))
-            raise Rejected("venue-refused", f"{place} is elsewhere now: {headers.get('location', '')[:200]}")
-        if not 200 <= response.status_code < 300:
-            raise error_of(response.status_code, body, headers, self._clock.now(), place)
-        return payload if expect == "bytes" else _checked_json(payload, place)
 
     async def _body(self, response: httpx2.Response, place: str) -> bytes:
         pieces: list[bytes] = []
@@ -134,7 +148,8 @@ class Wire:
         elif isinstance(error, httpx2.UnsupportedProtocol):
             found = Fatal("egress-refused", f"{place}: {error}")
         else:
-            found = Retryable("venue-unreachable", f"{place}: {type(error).__name__}")
+            sent = not isinstance(error, httpx2.ConnectError)
+            found = Retryable("venue-unreachable", f"{place}: {type(error).__name__}", sent=sent)
         raise found from error
 
 

@@ -7,9 +7,11 @@ Maker rebates and volume tiers are left out: they only ever lower the cost.
 """
 
 from collections.abc import Mapping, Sequence
+from decimal import ROUND_CEILING, Decimal, localcontext
 from typing import Final
 
 from edgeworth.core.types import FeeSchedule
+from edgeworth.core.units import ONE_PRICE
 from edgeworth.venues import convert
 
 FEES_BEGIN: Final = 1_774_828_800_000_000  # 2026-03-30
@@ -17,6 +19,7 @@ SPORTS_RAISED: Final = 1_783_641_600_000_000  # 2026-07-10
 FREE: Final = FeeSchedule()
 _LEGACY_CRYPTO: Final = FeeSchedule(250_000, 2)
 _GENERAL: Final = 50_000
+_STEP_E6: Final = 10  # the venue charges in 0.00001 dollars
 _RATES: Final = (
     # words in the fee type, category or tags; first match wins
     (("zero_fees", "geopolitics"), 0),
@@ -56,6 +59,21 @@ def historic_fee(fee_type: str, words: Sequence[str], listed_at: int | None) -> 
             early_sports = keys == ("sports",) and listed_at is not None and listed_at < SPORTS_RAISED
             return FeeSchedule(30_000 if early_sports else rate, 1)
     return FeeSchedule(_GENERAL, 1)
+
+
+def taker_fee_e6(shares_e6: int, price_e4: int, rate_e6: int, exponent_e6: int) -> int:
+    """Return what a taker pays for one trade, 1e-6 dollars in steps of 10: below one step nothing, else rounded up.
+
+    The venue does not document the direction of the rounding, so it is the one against us.
+    """
+    if rate_e6 <= 0 or shares_e6 <= 0:
+        return 0
+    exponent = Decimal(exponent_e6) / 1_000_000
+    with localcontext() as context:
+        context.prec = 60
+        share = Decimal(price_e4 * (ONE_PRICE - price_e4)) / ONE_PRICE**2
+        steps = shares_e6 * Decimal(rate_e6) / 1_000_000 * share**exponent / _STEP_E6
+        return 0 if steps < 1 else int(steps.to_integral_value(rounding=ROUND_CEILING)) * _STEP_E6
 
 
 def _stated(schedule: object) -> FeeSchedule | None:

@@ -49,6 +49,7 @@ class MakerPart(msgspec.Struct, frozen=True, kw_only=True):
     price_e4: int
     size_e6: int
     is_buy: bool | None
+    address: str = ""  # of the wallet, lower case
 
 
 class UserTrade(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,6 +84,20 @@ def decode_user(frame: bytes | str, known_at: int) -> list[UserMessage]:
     except (msgspec.MsgspecError, UnicodeError, RecursionError, ArithmeticError):
         text = frame.decode("utf-8", "replace") if isinstance(frame, bytes) else frame
         return [Rejected(source=SOURCE, kind="frame", reason="not-json", raw=text[:_SHOWN])]
+
+
+def read_order(item: Any, known_at: int) -> UserOrder | Rejected:
+    """Return an own order from a decoded row of a REST listing, which has the same fields."""
+    found = _order(as_texts(item), known_at) if isinstance(item, dict) else _rejected("bad-shape", item, "order")
+    return found if isinstance(found, UserOrder | Rejected) else _rejected("bad-shape", item, "order")
+
+
+def read_trade(item: Any, known_at: int) -> UserTrade | Rejected:
+    """Return an own trade from a decoded row of a REST listing; its status loses the listing's prefix."""
+    found = _trade(as_texts(item), known_at) if isinstance(item, dict) else _rejected("bad-shape", item, "trade")
+    if isinstance(found, UserTrade):
+        return msgspec.structs.replace(found, status=found.status.removeprefix("TRADE_STATUS_"))
+    return found if isinstance(found, Rejected) else _rejected("bad-shape", item, "trade")
 
 
 def _message(item: Any, known_at: int) -> UserMessage:
@@ -171,6 +186,7 @@ def _maker(part: Any) -> MakerPart | None:
         price_e4=price,
         size_e6=size,
         is_buy=side == "BUY" if side in {"BUY", "SELL"} else None,
+        address=convert.text(part.get("maker_address")).lower(),
     )
 
 

@@ -1,0 +1,82 @@
+"""What one seed of the trading simulation has in store: eight intents, cancels, a kill, crashes, restarts, strangers."""
+
+import random
+from dataclasses import dataclass, field
+
+from edgeworth.core.orders import Intent, TimeInForce
+from edgeworth.core.units import PriceE4, SharesE6
+from tests.support.trading_venue import STEP, Faults, ModelVenue, instruments
+
+SECOND = 1_000_000
+START = 1_790_000_000_000_000
+CASH = 200_000_000
+SHARES = {"1002": 60_000_000, "2001": 30_000_000}
+LAST = 100.0  # seconds until the last intent
+
+
+@dataclass
+class Scenario:
+    """Drawn once per seed; times in seconds after the start."""
+
+    seed: int
+    intents: list[tuple[float, Intent]] = field(default_factory=list)
+    cancels: list[tuple[float, str]] = field(default_factory=list)
+    kill: float | None = None
+    crash_chance: float = 0.0
+    most_crashes: int = 12
+    deafness: float | None = None  # when heartbeats stop getting through
+    meddling: bool = False
+
+    def plan(self, venue: ModelVenue) -> None:
+        """Give the world what happens without us."""
+        draw = random.Random(f"world/{self.seed}")
+        if draw.random() < 0.35:
+            quiet = [("restarting", draw.uniform(20, 90)), ("post-only", draw.uniform(20, 60))]
+            other = [(draw.choice(("cancel-only", "disabled")), draw.uniform(10, 60))]
+            venue.restart_engine(draw.uniform(0, LAST), quiet if draw.random() < 0.6 else other)
+        if self.meddling:
+            for _ in range(draw.choice((1, 1, 2))):
+                if draw.random() < 0.5:
+                    venue.later(draw.uniform(1, 2 * LAST), venue.deposit, draw.randrange(50_000, 9_000_000))
+                else:
+                    shares = STEP * draw.randrange(100, 900)
+                    venue.later(draw.uniform(1, 2 * LAST), venue.trade_elsewhere, draw.choice(("1001", "2001")), 4_000, shares)
+
+
+def draw_scenario(seed: int) -> Scenario:
+    """Draw everything that does not depend on what the program does."""
+    draw = random.Random(f"scenario/{seed}")
+    found, items = Scenario(seed), instruments()
+    for number in range(8):
+        at = draw.uniform(0, LAST)
+        found.intents.append((at, _intent(draw, number, at, items)))
+        if draw.random() < 0.4:
+            # half of the cancels come while the answer to the order is still out
+            wait = draw.uniform(0.0, 6.0) if draw.random() < 0.5 else draw.uniform(6, 150)
+            found.cancels.append((at + wait, found.intents[-1][1].intent_id))
+    found.intents.sort(key=lambda entry: entry[0])
+    found.cancels.sort()
+    found.kill = draw.uniform(10, LAST) if draw.random() < 0.15 else None
+    found.crash_chance = draw.choice((0.0, 0.03, 0.08, 0.15))
+    found.deafness = draw.uniform(5, LAST) if draw.random() < 0.15 else None
+    found.meddling = draw.random() < 0.15
+    return found
+
+
+def _intent(draw: random.Random, number: int, at: float, items: list) -> Intent:
+    buys = draw.random() < 0.65
+    item = items[draw.randrange(3)] if buys else items[draw.choice((1, 2))]
+    kind = TimeInForce.GTD if draw.random() < 0.85 else draw.choice((TimeInForce.FAK, TimeInForce.FOK))
+    created = START + round(at * SECOND)
+    return Intent(
+        intent_id=f"intent-{number}", instrument=item, is_buy=buys, strategy="simulated",
+        price_e4=PriceE4(100 * (45 if draw.random() < 0.6 else draw.randrange(20, 80))),
+        shares_e6=SharesE6(STEP * draw.randrange(500, 2_000)), time_in_force=kind, created_at=created,
+        expires_at=created + draw.randrange(181, 420) * SECOND if kind is TimeInForce.GTD else None,
+        post_only=kind is TimeInForce.GTD and draw.random() < 0.25,
+    )  # fmt: skip
+
+
+def faults_of(scenario: Scenario) -> Faults:
+    """Return how often what happens; all seeds share it so far."""
+    return Faults()
