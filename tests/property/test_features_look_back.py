@@ -45,10 +45,11 @@ def test_a_recurrence_fed_one_point_at_a_time_equals_batch(name):
     panel, _ = random_panel(12, markets=6, points=40)
     batch = compute(panel, [name])[name].fill_null(np.nan).to_numpy()
     found = FEATURES[name]
+    seen = compute(panel, list(found.inputs))[found.inputs[0]].to_numpy()
     for first, last in zip(panel.offsets[:-1], panel.offsets[1:], strict=True):
         state = np.full(found.state, np.nan)
         for point in range(first, last):
-            value = found.function(state, panel.t[point], panel.price_e4[point] / 10_000)
+            value = found.function(state, panel.t[point], seen[point])
             assert value == pytest.approx(batch[point], rel=1e-9, abs=1e-9, nan_ok=True)
 
 

@@ -62,7 +62,9 @@ def _deliveries(told):
 def journal_of(orders):
     """Return a journal whose orders have been sent and are waited for."""
     journal = MemoryJournal(MemoryDisk(), ManualClock(START))
-    held = tuple(ev.OpeningHolding(token=item.token, shares_e6=SharesE6(HELD), cost_e6=UsdE6(0)) for item in instruments())
+    held = tuple(
+        ev.OpeningHolding(token=item.token, shares_e6=SharesE6(HELD), cost_e6=UsdE6(0)) for item in instruments()
+    )
     journal.record_money(ev.Opened(at=START, cash_e6=UsdE6(CASH), holdings=held))
     for number, (name, item, buys, price, size) in enumerate(orders):
         intent = Intent(

@@ -49,7 +49,11 @@ def drawn(draws, number):
         post_only=kind in {TimeInForce.GTC, TimeInForce.GTD} and bool(draws.random() < 0.3),
     )
     signature_type = int(draws.integers(0, 4))
-    return intent, make_wallet(OWNER, OWNER if signature_type == 0 else FUNDER, signature_type), int(draws.integers(0, 2**53))
+    return (
+        intent,
+        make_wallet(OWNER, OWNER if signature_type == 0 else FUNDER, signature_type),
+        int(draws.integers(0, 2**53)),
+    )
 
 
 class Official:

@@ -16,8 +16,13 @@ from edgeworth.store.market_db import MarketStore
 from edgeworth.store.snapshots import SnapshotRow
 
 
-def store_panel(home: Home, panel: Panel, outcomes: Outcomes, *, prices: bool = True) -> dict[str, int]:
-    """Write markets, resolutions and (unless told not to) prices of a panel; returns market_no by market_id."""
+def store_panel(
+    home: Home, panel: Panel, outcomes: Outcomes, *, prices: bool = True, rules: dict[str, str] | None = None
+) -> dict[str, int]:
+    """Write markets, resolutions and (unless told not to) prices of a panel; returns market_no by market_id.
+
+    `rules` are descriptions by market_id.
+    """
     rows = list(panel.markets.iter_rows(named=True))
     records: list[Record] = [
         EventRecord(source="invented", venue="polymarket", native_id=f"e{number}", title=title)
@@ -34,6 +39,7 @@ def store_panel(home: Home, panel: Panel, outcomes: Outcomes, *, prices: bool = 
                 created_at=row["created_at"], backdated=True, tick_e4=row["tick_e4"], min_size_e6=row["min_size_e6"],
                 fee=FeeSchedule(row["fee_rate_e6"], row["fee_exponent"]), neg_risk=row["neg_risk"],
                 tags=tuple(row["tags"]), outcomes=(row["outcome0"], row["outcome1"]),
+                description=(rules or {}).get(row["market_id"], ""),
             )
         )  # fmt: skip
         if outcomes.payout_e4[index] != -1:

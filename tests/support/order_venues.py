@@ -3,9 +3,8 @@
 import contextlib
 from functools import cache
 
-from tests.support.wires import run
-
 from edgeworth.app.sandboxed import BASE, SandboxTransport, connect_sandbox
+from edgeworth.core.book import BookSnapshot
 from edgeworth.core.clock import VirtualClock
 from edgeworth.core.orders import Instrument, Intent, TimeInForce
 from edgeworth.core.units import MINUTE, SECOND, Micros
@@ -13,12 +12,15 @@ from edgeworth.sandbox.exchange.signatures import Verifier
 from edgeworth.sandbox.server.live import LiveWorld
 from edgeworth.sandbox.server.sandbox import Sandbox
 from edgeworth.sandbox.world import generate
+from edgeworth.trading.paper import PaperSettings, PaperVenue
+from edgeworth.trading.paper_state import MemoryStore
 from edgeworth.venues.endpoints import Endpoints
 from edgeworth.venues.http.client import HttpClient
 from edgeworth.venues.http.limits import Limits
 from edgeworth.venues.polymarket.auth import log_in
 from edgeworth.venues.polymarket.orders import Account, ClobVenue
 from edgeworth.venues.polymarket.signing import Unsigned, make_wallet
+from tests.support.wires import run
 
 LIFE = 15 * MINUTE
 
@@ -62,8 +64,6 @@ class Floor:
         return (bid, ask) if token in {None, self.yes} else (10_000 - ask, 10_000 - bid)
 
     def instrument(self, token=None, **changes):
-        fee = self.sandbox.exchange.floor
-        del fee
         facts = {
             "market_no": self.market,
             "condition": self.condition,
@@ -150,3 +150,51 @@ def tries(count):
 
 def seconds(count):
     return count * SECOND
+
+
+class Feed:
+    """The books of a sandbox as a feed that may have gaps."""
+
+    def __init__(self, sandbox):
+        self.sandbox, self.gaps, self.books = sandbox, set(), {}
+
+    def book(self, token):
+        if token in self.gaps:
+            return None
+        if token in self.books:
+            return self.books[token]
+        market, leg = self.sandbox.live.names.find_token(token)
+        shown = self.sandbox.exchange.book(market)
+        if shown is None or not self.sandbox.live.is_open(market, self.sandbox.clock.now()):
+            return None
+        yes = BookSnapshot(
+            token=token,
+            bids=tuple((level.price_e4, level.shares_e6) for level in shown.bids),
+            asks=tuple((level.price_e4, level.shares_e6) for level in shown.asks),
+            known_at=int(self.sandbox.clock.now()),
+            tick_e4=shown.tick_e4,
+        )
+        return yes if leg == 0 else yes.mirrored(token)
+
+
+class PaperSide(Floor):
+    """The paper venue over the same market's books."""
+
+    name = "paper"
+
+    def __init__(self, store=None, settings=None):
+        super().__init__()
+        self.feed, self.store = Feed(self.sandbox), store or MemoryStore()
+        self.settings = settings or PaperSettings(deposit_e6=10_000_000_000)
+
+    async def open(self):
+        self.venue = PaperVenue(self.feed, self.store, self.clock, self.settings)
+        return self
+
+    async def settle(self, seconds=0.0):
+        for _ in range(max(1, round(seconds * 2))):
+            await self.clock.sleep(0.5)
+            self.venue.step()
+
+
+SIDES = {"sandbox": SandboxSide, "paper": PaperSide}

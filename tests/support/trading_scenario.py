@@ -40,7 +40,9 @@ class Scenario:
                     venue.later(draw.uniform(1, 2 * LAST), venue.deposit, draw.randrange(50_000, 9_000_000))
                 else:
                     shares = STEP * draw.randrange(100, 900)
-                    venue.later(draw.uniform(1, 2 * LAST), venue.trade_elsewhere, draw.choice(("1001", "2001")), 4_000, shares)
+                    venue.later(
+                        draw.uniform(1, 2 * LAST), venue.trade_elsewhere, draw.choice(("1001", "2001")), 4_000, shares
+                    )
 
 
 def draw_scenario(seed: int) -> Scenario:
@@ -72,7 +74,7 @@ def _intent(draw: random.Random, number: int, at: float, items: list) -> Intent:
         intent_id=f"intent-{number}", instrument=item, is_buy=buys, strategy="simulated",
         price_e4=PriceE4(100 * (45 if draw.random() < 0.6 else draw.randrange(20, 80))),
         shares_e6=SharesE6(STEP * draw.randrange(500, 2_000)), time_in_force=kind, created_at=created,
-        expires_at=created + draw.randrange(181, 420) * SECOND if kind is TimeInForce.GTD else None,
+        expires_at=created + draw.randrange(200, 420) * SECOND if kind is TimeInForce.GTD else None,
         post_only=kind is TimeInForce.GTD and draw.random() < 0.25,
     )  # fmt: skip
 

@@ -8,27 +8,21 @@ that has left arrives, whatever became of its sender. Shares move in steps in wh
 import asyncio
 import hashlib
 import random
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
-from edgeworth.core.book import BookSnapshot
 from edgeworth.core.clock import VirtualClock
-from edgeworth.core.errors import Rejected, Retryable, Unknown, VenueError
+from edgeworth.core.errors import Rejected
 from edgeworth.core.orders import (
     AccountEvent,
-    AccountSnapshot,
-    ContinuityLost,
     FillReport,
-    Holding,
     Instrument,
     Intent,
     OrderReport,
-    PreparedOrder,
     Settlement,
-    TimeInForce,
 )
 
 SECOND = 1_000_000
@@ -36,7 +30,6 @@ STEP = 10_000  # 0.01 share
 DUST = 100  # what a filled order may be short of is a multiple of this, below one step
 EARLY = 60 * SECOND  # a GTD order is dropped that long before its stated end
 DEADLINE = 15.0  # seconds without a heartbeat
-TIMEOUT = 5.0  # seconds until a client gives a request up
 SLOWEST_INDEX = 25.0  # seconds until every trade is in the lists
 
 
@@ -127,6 +120,13 @@ def cash_of(price_e4: int, shares_e6: int) -> int:
     return product
 
 
+class Channel(Protocol):
+    """Somebody's feed of his own orders."""
+
+    def send(self, event: AccountEvent) -> None:
+        """Tell of something, or lose it."""
+
+
 class ModelVenue:
     """The outside world: one account, its orders and trades, and what has gone wrong for its owner."""
 
@@ -146,7 +146,7 @@ class ModelVenue:
         self.outside: list[FillReport] = []
         self.meddled = False
         self._money: list[tuple[int, int, dict[str, int]]] = [(int(clock.now()), cash_e6, dict(shares))]
-        self._subscribers: list[_Channel] = []
+        self._subscribers: list[Channel] = []
         self._beat: int | None = None
         self._windows: list[tuple[int, int, str]] = []
         self._names = 0
@@ -170,6 +170,11 @@ class ModelVenue:
         """Return running, restarting, post-only, cancel-only or disabled."""
         now = self.now
         return next((kind for begin, end, kind in self._windows if begin <= now < end), "running")
+
+    def closed_seconds(self) -> float:
+        """Return for how long, so far, the engine has refused cancels."""
+        now, closed = self.now, [w for w in self._windows if w[2] in {"restarting", "disabled"}]
+        return sum(max(0, min(end, now) - begin) for begin, end, _ in closed) / SECOND
 
     def note(self, *words: Any) -> None:
         """Put what happened into the trace."""
@@ -236,7 +241,9 @@ class ModelVenue:
         for order in self.orders.values():
             if order.wire.buy:
                 used += cash_of(order.wire.price_e4, order.rest // STEP * STEP)
-                used += sum(cash_of(t.price_e4, s) + f for t in order.trades if _pending(t) for o, s, f in t.parts if o is order)
+                used += sum(
+                    cash_of(t.price_e4, s) + f for t in order.trades if _pending(t) for o, s, f in t.parts if o is order
+                )
         return self.cash - used
 
     def free_shares(self, token: str) -> int:
@@ -479,10 +486,10 @@ class ModelVenue:
             for fill in self.fills(trade):
                 channel.send(fill)
 
-    def subscribe(self, channel: "_Channel") -> None:
+    def subscribe(self, channel: "Channel") -> None:
         self._subscribers.append(channel)
 
-    def unsubscribe(self, channel: "_Channel") -> None:
+    def unsubscribe(self, channel: "Channel") -> None:
         if channel in self._subscribers:
             self._subscribers.remove(channel)
 
@@ -495,281 +502,6 @@ def _fee(wire: Wire, price_e4: int, shares_e6: int) -> int:
     """Return the taker's fee in 1e-6 dollars: rate x p x (1 - p) per share, rounded up to 0.00001 dollars."""
     exact = shares_e6 * wire.fee_rate_e6 * price_e4 * (10_000 - price_e4)
     return -(-exact // (10**14 * 10)) * 10
-
-
-class _Channel:
-    """One process's feed of its own orders: drops, repeats, delays; some gaps it admits, some it does not."""
-
-    def __init__(self, venue: ModelVenue) -> None:
-        self.venue, self.queue, self.open = venue, asyncio.Queue[AccountEvent](), True
-        self.deaf_since: int | None = None
-        self.queue.put_nowait(ContinuityLost(venue.clock.now(), venue.clock.now()))
-        if venue.random.random() < 0.3:
-            venue.later(venue.random.uniform(1, 90), self._break)
-
-    def send(self, event: AccountEvent) -> None:
-        draw, faults = self.venue.random, self.venue.faults
-        for _ in range(2 if draw.random() < faults.event_twice else 1):
-            if draw.random() >= faults.event_dropped:
-                late = draw.random() < faults.event_late
-                self.venue.later(draw.uniform(1, 20) if late else draw.uniform(0.01, 0.4), self._arrive, event)
-
-    def _arrive(self, event: AccountEvent) -> None:
-        if self.open and self.deaf_since is None:
-            if not isinstance(event, ContinuityLost):
-                event = msgspec.structs.replace(event, known_at=self.venue.clock.now())
-            self.queue.put_nowait(event)
-
-    def _break(self) -> None:
-        self.deaf_since = self.venue.now
-        self.venue.later(self.venue.random.uniform(0.5, 15), self._mend)
-
-    def _mend(self) -> None:
-        since, self.deaf_since = self.deaf_since, None
-        if self.open and since is not None:
-            self.queue.put_nowait(ContinuityLost(self.venue.clock.now(), since))
-
-
-class Connection:
-    """One process's access to the venue; `cut` ends it, and whoever calls it afterwards gets what the process died of."""
-
-    name = "paper"
-
-    def __init__(self, venue: ModelVenue) -> None:
-        self.venue = venue
-        self.dead: BaseException | None = None
-        self.snapshots = 0
-
-    def cut(self, cause: BaseException) -> None:
-        """End the process."""
-        self.dead = cause
-
-    def _alive(self) -> None:
-        if self.dead is not None:
-            raise self.dead
-
-    async def _ask(self, work: Callable[[], Any], *, slow: float = 0.0) -> Any:
-        """Send a request, let the venue work when it arrives, hand back the answer; the venue works in any case."""
-        self._alive()
-        draw, venue = self.venue.random, self.venue
-        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-
-        def answer(result: Any, error: BaseException | None) -> None:
-            if not future.done():
-                if error is None:
-                    future.set_result(result)
-                else:
-                    future.set_exception(error)
-
-        def arrive() -> None:
-            try:
-                result, error = work(), None
-            except VenueError as problem:
-                result, error = None, problem
-            venue.later(draw.uniform(0.01, 0.2), answer, result, error)
-
-        venue.later(draw.uniform(0.01, 0.2) + slow, arrive)
-        result = await future
-        self._alive()
-        return result
-
-    async def _silence(self, work: Callable[[], Any] | None, after: float = 0.1) -> None:
-        """Time out, whether or not the venue does the work in the end."""
-        self._alive()
-        if work is not None:
-            self.venue.later(after, _quietly, work)
-        await self.venue.clock.sleep(TIMEOUT)
-        self._alive()
-        raise Unknown("venue-timeout", "no answer")
-
-    async def prepare(self, intent: Intent, salt: int) -> PreparedOrder:
-        self._alive()
-        self.venue.wanted[intent.intent_id] = intent
-        item = intent.instrument
-        wire = Wire(
-            intent.intent_id, item.token, intent.is_buy, intent.price_e4, intent.shares_e6,
-            intent.time_in_force.value, intent.post_only,
-            intent.expires_at if intent.time_in_force is TimeInForce.GTD else None, salt, item.fee_rate_e6, intent.created_at,
-        )  # fmt: skip
-        body = msgspec.json.encode(wire)
-        dollars = cash_of(intent.price_e4, intent.shares_e6)
-        gives, gets = (dollars, intent.shares_e6) if intent.is_buy else (intent.shares_e6, dollars)
-        return PreparedOrder(
-            order_id="0x" + hashlib.blake2b(body, digest_size=16).hexdigest(), intent_id=intent.intent_id, body=body,
-            maker_e6=gives, taker_e6=gets, salt=salt, expires_at=wire.expires_at,
-        )  # fmt: skip
-
-    async def submit(self, order: PreparedOrder) -> OrderReport:
-        self._alive()
-        venue, faults = self.venue, self.venue.faults
-        venue.submissions += 1
-        venue.note("submit", order.order_id)
-        if venue.silent():
-            venue.blame(f"{order.order_id} left although nothing may leave")
-        roll = venue.random.random()
-        work = lambda: self._accept(order)  # noqa: E731
-        for chance, fate in (
-            (faults.lost, "lost"), (faults.late, "late"), (faults.restarting, "restarting"),
-            (faults.limited, "limited"), (faults.response_lost, "response lost"), (faults.server_error, "error"),
-        ):  # fmt: skip
-            roll -= chance
-            if roll < 0:
-                return await self._misfortune(fate, work)
-        return await self._ask(work)
-
-    async def _misfortune(self, fate: str, work: Callable[[], OrderReport]) -> OrderReport:
-        draw = self.venue.random
-        if fate == "lost":
-            await self._silence(None)
-        if fate == "late":
-            await self._silence(work, draw.uniform(4, 40))
-        if fate == "response lost":
-            await self._silence(work)
-        if fate == "limited":
-            return await self._ask(_raiser(Retryable("venue-rate-limited", "429")))
-        if fate == "restarting":
-            return await self._ask(_after(work if draw.random() < 0.1 else None, Unknown("venue-restarting", "425")))
-        return await self._ask(_after(work, Unknown("venue-unavailable", "500 order timed out")))
-
-    def _accept(self, order: PreparedOrder) -> OrderReport:
-        mode, wire = self.venue.mode(), msgspec.json.decode(order.body, type=Wire)
-        if mode == "restarting":
-            raise Unknown("venue-restarting", "425")
-        if mode in {"cancel-only", "disabled"} or (mode == "post-only" and not wire.post_only):
-            raise Retryable("venue-restarting", f"503 {mode}")
-        return self.venue.accept(order.order_id, order.body)
-
-    async def cancel(self, order_ids: Sequence[str]) -> dict[str, str]:
-        ids = list(order_ids)
-        return await self._cancel(lambda: {i: self._drop(i) for i in ids})
-
-    async def cancel_all(self) -> dict[str, str]:
-        return await self._cancel(lambda: {i: self._drop(i) for i, o in list(self.venue.orders.items()) if o.open})
-
-    async def _cancel(self, work: Callable[[], dict[str, str]]) -> dict[str, str]:
-        self._alive()
-        venue = self.venue
-
-        def gated() -> dict[str, str]:
-            if venue.mode() in {"restarting", "disabled"}:
-                raise Retryable("venue-restarting", "425")
-            return work()
-
-        roll = venue.random.random()
-        if roll < venue.faults.cancel_fails / 3:
-            await self._silence(None)
-        if roll < 2 * venue.faults.cancel_fails / 3:
-            await self._silence(gated)
-        if roll < venue.faults.cancel_fails:
-            return await self._ask(_raiser(Retryable("venue-rate-limited", "429")))
-        return await self._ask(gated)
-
-    def _drop(self, order_id: str) -> str:
-        order = self.venue.orders.get(order_id)
-        if order is None:
-            return "order not found"
-        return "" if self.venue.drop(order) else "already canceled or matched"
-
-    async def _read(self, work: Callable[[], Any]) -> Any:
-        self._alive()
-        draw = self.venue.random
-        roll = draw.random()
-        if roll < self.venue.faults.read_fails / 2:
-            return await self._ask(_raiser(Retryable("venue-unavailable", "500")))
-        if roll < self.venue.faults.read_fails:
-            await self._silence(None)
-        return await self._ask(work)
-
-    async def order(self, order_id: str) -> OrderReport | None:
-        return await self._read(lambda: self._look(order_id))
-
-    def _look(self, order_id: str) -> OrderReport | None:
-        """Find an order only while it is open, and not in its first instants on every replica."""
-        order, venue = self.venue.orders.get(order_id), self.venue
-        if order is None or not order.open:
-            return None
-        if venue.now - order.accepted_at < 2 * SECOND and venue.random.random() < 0.3:
-            return None
-        return venue.report(order)
-
-    async def order_fills(self, order_id: str) -> list[FillReport]:
-        def look() -> list[FillReport]:
-            order = self.venue.orders.get(order_id)
-            found = self.venue.listed(order.trades) if order else []
-            return [fill for fill in found if fill.order_id == order_id]
-
-        return await self._read(look)
-
-    async def account(self, since: int) -> AccountSnapshot:
-        """Read money, orders and trades one after the other; some readings are old, some pages are missing."""
-        venue, draw = self.venue, self.venue.random
-        began = venue.clock.now()
-        self.snapshots += 1
-        age = draw.uniform(0, 8) if draw.random() < venue.faults.stale else 0.0
-        cash, shares = await self._read(lambda: venue.money(age))
-        orders = await self._ask(lambda: [venue.report(o) for o in venue.orders.values() if o.open])
-        trades = [trade for trade in venue.trades if trade.at >= since]
-        fills = await self._ask(lambda: venue.listed(trades) + [f for f in venue.outside if f.event_time >= since])
-        complete = draw.random() >= venue.faults.incomplete
-        if not complete:
-            orders, fills = orders[: len(orders) // 2], fills[: len(fills) // 2]
-            shares = dict(list(shares.items())[::2])
-        holdings = tuple(Holding(token=token, shares_e6=count) for token, count in shares.items() if count)
-        return AccountSnapshot(
-            taken_at=began, cash_e6=cash, holdings=holdings, orders=tuple(orders), fills=tuple(fills), complete=complete,
-        )  # fmt: skip
-
-    async def heartbeat(self) -> None:
-        roll = self.venue.random.random()
-        if roll < self.venue.faults.heartbeat_fails / 2:
-            await self._silence(None)
-        if roll < self.venue.faults.heartbeat_fails:
-            await self._ask(_raiser(Retryable("venue-unavailable", "500")))
-        await self._ask(self.venue.beat)
-
-    async def books(self, tokens: Sequence[str]) -> list[BookSnapshot]:
-        now = self.venue.now
-        level = ((4_900, 10**9),), ((5_100, 10**9),)
-        return await self._read(lambda: [BookSnapshot(token=t, bids=level[0], asks=level[1], known_at=now) for t in tokens])
-
-    async def server_time(self) -> int:
-        return await self._read(lambda: self.venue.clock.now())
-
-    async def events(self) -> AsyncIterator[AccountEvent]:
-        self._alive()
-        channel = _Channel(self.venue)
-        self.venue.subscribe(channel)
-        try:
-            while True:
-                event = await channel.queue.get()
-                self._alive()
-                yield event
-        finally:
-            channel.open = False
-            self.venue.unsubscribe(channel)
-
-
-def _raiser(error: VenueError) -> Callable[[], Any]:
-    return _after(None, error)
-
-
-def _after(work: Callable[[], Any] | None, error: VenueError) -> Callable[[], Any]:
-    """Do the work, then fail all the same."""
-
-    def fail() -> Any:
-        if work is not None:
-            work()
-        raise error
-
-    return fail
-
-
-def _quietly(work: Callable[[], Any]) -> None:
-    """Let work happen whose answer nobody will hear."""
-    try:
-        work()
-    except VenueError:
-        return
 
 
 def instruments() -> list[Instrument]:

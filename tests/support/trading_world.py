@@ -7,21 +7,27 @@ everything else is dropped. A crash may come at every commit and every send.
 import asyncio
 import hashlib
 import random
-from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import dataclass, field, fields
 from typing import Any
 
+import msgspec
+
 from edgeworth.core.clock import VirtualClock
-from edgeworth.core.errors import VenueError
-from edgeworth.core.orders import Intent, Settlement
-from edgeworth.core.units import Micros
+from edgeworth.core.errors import EdgeworthError
+from edgeworth.core.orders import Intent
+from edgeworth.core.units import SECOND, Micros
 from edgeworth.trading.account import Account
 from edgeworth.trading.halts import TradingState, overall
 from edgeworth.trading.journal import MemoryDisk, MemoryJournal, Verdict
+from edgeworth.trading.ladder import LadderSettings
+from edgeworth.trading.manager import Hooks, ManagerSettings, OrderManager
+from tests.support.trading_connection import Connection
 from tests.support.trading_loop import SeededLoop, run_seeded
-from tests.support.trading_scenario import CASH, LAST, SHARES, START, Scenario, draw_scenario, faults_of
-from tests.support.trading_venue import Connection, Faults, ModelVenue, Order, cash_of
+from tests.support.trading_scenario import CASH, LAST, SHARES, START, draw_scenario, faults_of
+from tests.support.trading_venue import Faults, ModelVenue, Order, cash_of
 
+CANCELLED_WITHIN = 100.0  # seconds
 PATIENCE = 1_500.0  # virtual seconds until everything must have come to rest
 
 
@@ -65,7 +71,11 @@ class Program:
         world.points[point] = world.points.get(point, 0) + 1
         if point == "journal.after-commit":
             world.inspect(self.journal._account)
-        if world.crashes < world.scenario.most_crashes and world.armed and world.draw.random() < world.scenario.crash_chance:
+        if (
+            world.crashes < world.scenario.most_crashes
+            and world.armed
+            and world.draw.random() < world.scenario.crash_chance
+        ):
             self.crash(point)
 
     def crash(self, point: str) -> None:
@@ -89,3 +99,303 @@ class Program:
         finally:
             self.world.program = None
             await asyncio.gather(*self.tasks, return_exceptions=True)
+
+    def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Start a task of this program; an error that nobody handles is the judge's business."""
+        asyncio.get_running_loop().create_task(self._guarded(work))
+
+    async def _guarded(self, work: Coroutine[Any, Any, Any]) -> None:
+        try:
+            await work
+        except asyncio.CancelledError:
+            raise
+        except SimulatedCrash as crash:
+            if crash is not self.dead:
+                raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is a bug of the program
+            self.world.venue.blame(f"an error that nobody handled: {error!r}")
+            if not self.end.done():
+                self.end.set_result(True)
+
+    async def _run(self) -> None:
+        parts = self.world.parts
+        hooks = Hooks(fault=self.fault)
+        self.manager = parts.manager(
+            self.journal, self.connection, self.world.clock, self.world.seed, parts.settings, hooks
+        )
+        self.spawn(self._work())
+
+    async def _work(self) -> None:
+        world = self.world
+        await self.manager.recover()
+        self.spawn(self.manager.run())
+        for at, intent in world.scenario.intents:
+            if intent.intent_id not in world.answered:
+                self.spawn(self._submit(at, intent))
+        for at, intent_id in world.scenario.cancels:
+            if intent_id not in world.cancelled:
+                self.spawn(self._cancel(at, intent_id))
+        if world.scenario.kill is not None and not world.killed:
+            self.spawn(self._kill(world.scenario.kill))
+        await self._rest()
+        if not self.end.done():
+            self.end.set_result(True)
+
+    async def _until(self, at: float) -> None:
+        await self.world.clock.sleep(max(0.0, at - self.world.seconds))
+
+    async def _submit(self, at: float, intent: Intent) -> None:
+        await self._until(at)
+        for _ in range(20):  # a strategy that is told "not now" asks again for a while
+            outcome = await self.manager.submit(intent, lambda account: check(account, intent))
+            if outcome.code not in NOT_NOW:
+                break
+            await self.world.clock.sleep(3.0)
+        self.world.answered.add(intent.intent_id)
+
+    async def _cancel(self, at: float, intent_id: str) -> None:
+        """Ask once; what becomes of it is the manager's business. The request may come while nothing is known yet."""
+        await self._until(at)
+        for _ in range(60):
+            order = self.journal.account.orders.get(intent_id)
+            if order is not None and order.order_id:
+                await self.manager.cancel([order.order_id], "scenario")
+                self.world.expect_gone(order.order_id)
+                break
+            await self.world.clock.sleep(1.0)
+        self.world.cancelled.add(intent_id)
+
+    async def _kill(self, at: float) -> None:
+        await self._until(at)
+        world = self.world
+        await self.manager.kill("scenario", "operator")
+        world.killed = True
+
+    async def _rest(self) -> None:
+        """Wait until nothing happens any more, then let one calm minute pass."""
+        world = self.world
+        while world.seconds < PATIENCE:
+            await world.clock.sleep(15.0)
+            calm = world.seconds > LAST + 30 and len(world.answered) == len(world.scenario.intents)
+            if calm and world.venue.at_rest() and not self.journal.account.open:
+                break
+        else:
+            waiting = [(name, str(order.state)) for name, order in self.journal.account.open.items()]
+            world.venue.blame(f"no rest after {PATIENCE} s: {waiting}")
+        world.armed, world.venue.faults = False, CALM
+        await world.clock.sleep(200.0 if world.scenario.meddling else 90.0)
+
+
+# as patient as the model venue makes necessary, and no more: the simulation would only run longer
+SETTINGS = ManagerSettings(ladder=LadderSettings(lag=45 * SECOND, horizon=60 * SECOND, blind=150 * SECOND))
+NOT_NOW = {"heartbeat-late", "not-recovered", "not-reconciled"}
+CALM = Faults(**{item.name: 0.0 for item in fields(Faults)})
+
+
+def check(account: Account, intent: Intent) -> Verdict:
+    """Allow what is not halted and can be paid for: the least that any risk check does."""
+    if overall(account.standing()) is not TradingState.ACTIVE:
+        return Verdict(intent=None, code="halted")
+    if intent.is_buy:
+        allowed = account.spendable_e6() >= 2 * cash_of(intent.price_e4, intent.shares_e6)
+    else:
+        allowed = account.sellable_e6(intent.instrument.token) >= intent.shares_e6
+    return Verdict(intent=intent) if allowed else Verdict(intent=None, code="cannot-pay")
+
+
+@dataclass
+class Parts:
+    """What the program is made of; a saboteur puts another part in its place."""
+
+    connection: Callable[[ModelVenue], Connection] = Connection
+    journal: Callable[..., MemoryJournal] = MemoryJournal
+    manager: type[OrderManager] = OrderManager
+    settings: ManagerSettings = SETTINGS
+
+
+class World:
+    """A venue, a disk, and the judge who looks at both."""
+
+    def __init__(self, seed: int, parts: Parts) -> None:
+        self.seed, self.parts = seed, parts
+        self.scenario = draw_scenario(seed)
+        self.clock = VirtualClock(Micros(START))
+        self.loop = SeededLoop(self.clock, seed)
+        self.draw = random.Random(f"crash/{seed}")
+        self.venue = ModelVenue(self.clock, seed, cash_e6=CASH, shares=SHARES, faults=faults_of(self.scenario))
+        self.venue.known = self._knows
+        self.venue.silent = self._silent
+        self.disk = MemoryDisk()
+        self.program: Program | None = None
+        self.armed, self.crashes = True, 0
+        self.answered: set[str] = set()
+        self.cancelled: set[str] = set()
+        self.killed = False
+        self.points: dict[str, int] = {}
+        self.downtime = 0.0
+        self._seen = 0
+        self._halts: set[str] = set()
+        self._opening: tuple[int, dict[str, int]] = (0, {})
+        self._strange_cash = 0
+        self._strange: dict[str, int] = {}
+
+    @property
+    def seconds(self) -> float:
+        return self.clock.monotonic()
+
+    def _knows(self, order_id: str) -> bool:
+        """Tell whether the disk names an order: what is only in memory does not count."""
+        needle = order_id.encode()
+        return any(needle in entry.body for entry in self.disk.entries)
+
+    def _silent(self) -> bool:
+        """Tell whether a halt stands on the disk."""
+        return bool(self._halts)
+
+    def run(self) -> Outcome:
+        """Live through the seed and return what was found."""
+        self.loop.set_task_factory(self._task)
+        run_seeded(self.loop, self._main())
+        venue = self.venue
+        digest = hashlib.blake2b(self.loop.trace.tobytes(), digest_size=16)
+        digest.update(venue.log.digest())
+        digest.update((self.disk.entries[-1].chain if self.disk.entries else "").encode())
+        return Outcome(
+            self.seed, venue.violations, self.crashes, venue.submissions, len(venue.orders), len(venue.trades),
+            len(self.loop.trace), self.seconds, len(self.disk.entries), digest.hexdigest(), self.points,
+        )  # fmt: skip
+
+    def _task(self, loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Any], **options: Any) -> Any:
+        task = asyncio.Task(work, loop=loop, **options)
+        program = self.program
+        if program is not None:
+            program.tasks[task] = None
+            task.add_done_callback(lambda done: program.tasks.pop(done, None))
+        return task
+
+    async def _main(self) -> None:
+        self.scenario.plan(self.venue)
+        number = 0
+        while True:
+            number += 1
+            program = Program(self, number)
+            if await program.live():
+                break
+            pause = self.draw.uniform(0.1, 5) if self.draw.random() < 0.7 else self.draw.uniform(5, 60)
+            self.downtime += pause
+            await self.clock.sleep(pause)
+        judge_at_rest(self, program.journal)
+
+    def expect_gone(self, order_id: str) -> None:
+        """Look later whether a cancel that was wanted took place; time in which it could not is not counted."""
+        excuse = self.downtime + self.venue.closed_seconds()
+
+        def look() -> None:
+            order = self.venue.orders.get(order_id)
+            if order is not None and order.open:
+                if self.downtime + self.venue.closed_seconds() > excuse:
+                    self.expect_gone(order_id)
+                else:
+                    self.venue.blame(f"the cancel of {order_id} was forgotten")
+
+        self.venue.later(CANCELLED_WITHIN, look)
+
+    def inspect(self, account: Account) -> None:
+        """Check, right after a commit, what must hold at every instant."""
+        for entry in self.disk.entries[self._seen :]:
+            self._seen += 1
+            if entry.kind == "halted":
+                halt = msgspec.json.decode(entry.body)["halt"]
+                if halt["state"] == "halted" and not halt.get("scope"):
+                    self._halts.add(halt["halt_id"])
+            elif entry.kind == "lifted":
+                self._halts.discard(msgspec.json.decode(entry.body)["lift"]["halt_id"])
+            elif entry.kind == "opened":
+                event = msgspec.json.decode(entry.body)
+                self._opening = event["cash_e6"], {one["token"]: one["shares_e6"] for one in event.get("holdings", ())}
+            elif entry.kind == "suspended":
+                event = msgspec.json.decode(entry.body)
+                self._strange_cash += event["cash_e6"]
+                if event.get("token"):
+                    self._strange[event["token"]] = self._strange.get(event["token"], 0) + event.get("shares_e6", 0)
+        for problem in self._wrong(account):
+            self.venue.blame(problem)
+
+    def _wrong(self, account: Account) -> Iterator[str]:
+        held, orders = account.ledger.accounts, account.orders.values()
+        positions = account.ledger.positions
+        assets = held["cash"] + held["reserved"] + held["suspense"] + sum(one.cost_e6 for one in positions.values())
+        if assets != held["deposits"] + held["realised"] + held["rewards"] - held["fees"]:
+            yield f"the ledger is out of balance: {held}"
+        if held["reserved"] != sum(order.reserved_e6 for order in orders):
+            yield f"{held['reserved']} is reserved, not what the orders need"
+        for venue_order in self.venue.orders.values():
+            order = account.by_id.get(venue_order.id)
+            if order is not None and not covered(venue_order, order):
+                yield f"{venue_order.id} could cost more than is set aside for it"
+        if account.opened_at is None:
+            return
+        cash, shares = self._opening[0] + self._strange_cash, dict(self._opening[1])
+        for token, count in self._strange.items():
+            shares[token] = shares.get(token, 0) + count
+        for fill in account.fills():
+            if fill.settlement.value != "failed":
+                sign = 1 if fill.is_buy else -1
+                cash -= sign * cash_of(fill.price_e4, fill.shares_e6) + fill.fee_e6
+                shares[fill.token] = shares.get(fill.token, 0) + sign * fill.shares_e6
+        if held["cash"] + held["reserved"] != cash:
+            yield f"cash {held['cash']} + {held['reserved']} is not the sum {cash} of all fills"
+        if any(positions[token].shares_e6 != count if token in positions else count for token, count in shares.items()):
+            yield f"the positions are not the sums {shares} of all fills"
+
+
+def covered(venue_order: Order, order: Any) -> bool:
+    """Tell whether what is set aside and booked covers all that an order has done and may do at the venue."""
+    lives = [
+        (t, s) for t in venue_order.trades if t.settlement.value != "failed" for o, s, _ in t.parts if o is venue_order
+    ]
+    booked = [fill for fill in order.fills.values() if fill.settlement.value != "failed"]
+    if venue_order.wire.buy:
+        most = sum(cash_of(t.price_e4, s) for t, s in lives) + cash_of(venue_order.wire.price_e4, venue_order.rest)
+        return order.reserved_e6 + sum(fill.price_e4 * fill.shares_e6 // 10_000 for fill in booked) >= most
+    most = sum(s for _, s in lives) + venue_order.rest
+    return order.held_e6 + sum(fill.shares_e6 for fill in booked) >= most
+
+
+def judge_at_rest(world: World, journal: MemoryJournal) -> None:
+    """Compare, when all is over, the ledger with the venue and the journal with itself."""
+    venue, account, blame = world.venue, journal.account, world.venue.blame
+    held = account.ledger.accounts
+    if held["reserved"] or any(account.held.values()):
+        blame(f"{held['reserved']} and {account.held} are still set aside")
+    if held["cash"] + held["reserved"] != venue.cash:
+        blame(f"cash {held['cash']} + {held['reserved']} is not the venue's {venue.cash}")
+    mine = {token: position.shares_e6 for token, position in account.ledger.positions.items() if position.shares_e6}
+    theirs = {token: shares for token, shares in venue.shares.items() if shares}
+    if mine != theirs:
+        blame(f"positions {mine} are not the venue's {theirs}")
+    if account.contradictions:
+        blame(f"contradictions: {account.contradictions}")
+    if not venue.meddled and held["suspense"]:
+        blame(f"suspense {held['suspense']} although nobody meddled")
+    for order_id in venue.orders:
+        if not world._knows(order_id):
+            blame(f"nobody knows the order {order_id}")
+    chain = b""
+    for entry in world.disk.entries:
+        chain = hashlib.blake2b(chain + entry.body, digest_size=32).digest()
+        if entry.chain != chain.hex():
+            blame(f"entry {entry.number} is not chained to the one before")
+            break
+    try:
+        journal.verify()
+        again = MemoryJournal(world.disk, world.clock)
+        if again.account.digest() != account.digest():
+            blame("the replay from zero is another account")
+    except EdgeworthError as error:
+        blame(f"the journal does not verify: {error}")
+
+
+def run(seed: int, parts: Parts | None = None) -> Outcome:
+    """Live through one seed."""
+    return World(seed, parts or Parts()).run()

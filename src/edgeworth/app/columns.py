@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from edgeworth.research.fairvalue_columns import FairValueColumns
 
 KEYS: Final = ("spot", "fair-value", "similarity", "flow")
-_LATE: Final = 2 * HOUR  # how much later than others of its time a snapshot may come and still be seen between reloads
+_LATE: Final = (
+    HOUR  # how much later than its slot a snapshot may be written and still be seen before all are read again
+)
+_TAIL_LASTS: Final = 6 * HOUR  # how long only new snapshots are read before all are read again
 _ROWS_AGE: Final = 6 * DAY  # oldest newest price of an open market
 
 
@@ -43,7 +46,7 @@ class Shelf:
     source: str | None = None
     _kept: dict[str, tuple[str, Provider]] = field(default_factory=dict)
     _history_at: int | None = None
-    _snapshots: "tuple[pl.DataFrame, int] | None" = None
+    _snapshots: "tuple[pl.DataFrame, int, int] | None" = None  # rows, when all were read, and the last look
 
     def columns(self, keys: Sequence[str], as_of: int | None = None) -> Bundle:
         """Return providers by key; `as_of` is the instant of a live look, None means all of the past.
@@ -137,14 +140,13 @@ class Shelf:
         from edgeworth.features.flow import REACH
         from edgeworth.store.lake_snapshots import KEY, Wanted, read_snapshots
 
-        begin = as_of - REACH - _ROWS_AGE
-        kept = self._snapshots
-        if kept is None or not 0 <= as_of - kept[1] < HOUR:
-            self._snapshots = (read_snapshots(self.home, Wanted(start=begin, as_of=as_of)), as_of)
+        begin, kept = as_of - REACH - _ROWS_AGE, self._snapshots
+        if kept is None or not kept[2] <= as_of < kept[1] + _TAIL_LASTS:
+            self._snapshots = (read_snapshots(self.home, Wanted(start=begin, as_of=as_of)), as_of, as_of)
         else:
-            fresh = read_snapshots(self.home, Wanted(start=kept[1] - _LATE, as_of=as_of))
+            fresh = read_snapshots(self.home, Wanted(start=kept[2] - _LATE, as_of=as_of))
             known = pl.concat([kept[0], fresh]).unique(KEY, keep="first", maintain_order=True)
-            self._snapshots = (known, kept[1])
+            self._snapshots = (known, kept[1], as_of)
         return self._snapshots[0]
 
     def _candles(self) -> str:

@@ -82,11 +82,18 @@ def _sandbox_page() -> str:
     return sandbox_page()
 
 
+def _risk_page() -> str:
+    from edgeworth.trading.risk_codes import risk_page
+
+    return risk_page()
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "reference/config.md": config_page,
     "reference/errors.md": errors_page,
     "reference/schemas.md": schemas_page,
     "reference/features.md": _features_page,
+    "reference/risk-codes.md": _risk_page,
     "reference/sandbox.md": _sandbox_page,
     "reference/tracker-features.md": _tracker_page,
 }

@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,12 @@ if TYPE_CHECKING:
     from edgeworth.research.study_page import Findings
 
 NAME = "evidence.md"
-_PLANS = {"null": ("null", "null-free"), "power": ("power", "power-locked")}
+_PLANS = {
+    "null": ("null", "null-free"),
+    "power": ("power", "power-locked"),
+    "learning": ("learn-null", "learn-walk"),
+}
+_OF_RECORDED = frozenset({"exhibits", "calibration", "reality", "direction", "scale"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +57,15 @@ def parse_sections(text: str) -> tuple[str, ...]:
     """Return the sections named, in the order of the page; raises UsageError `bad-option`."""
     from edgeworth.research.study_page import SECTIONS
 
+    if text.strip() == "all":
+        return SECTIONS
     wanted = [part.strip() for part in text.split(",") if part.strip()]
     unknown = [part for part in wanted if part not in SECTIONS]
     if unknown or not wanted:
         given = unknown[0] if unknown else text
-        raise UsageError("bad-option", f"'{given}' is no section of the evidence", f"there are: {', '.join(SECTIONS)}")
+        raise UsageError(
+            "bad-option", f"'{given}' is no section of the evidence", f"there are: {', '.join(SECTIONS)}, or all"
+        )
     return tuple(part for part in SECTIONS if part in wanted)
 
 
@@ -75,21 +85,31 @@ def write_evidence(config: Config, request: Request, progress: Progress, clock: 
     settings = Settings()
     study = Study(config.home.cache / "evidence", settings, request.workers)
     plans = [name for section in request.sections for name in _PLANS.get(section, ())]
-    worlds = {name: study.run(PLANS[name], request.seeds, progress) for name in plans}
+    worlds = {name: study.run(PLANS[name], _count(name, request.seeds), progress) for name in plans}
     found = Findings(_about(request, settings, clock), request.sections, worlds)
-    if request.recorded is not None and {"exhibits", "calibration"} & set(request.sections):
-        kept = _recorded(study.folder, request.recorded, settings, (progress, clock))
-        found = replace(found, exhibits=kept["exhibits"], calibrations=kept["calibrations"])
+    home = None
+    if request.recorded is not None and _OF_RECORDED & set(request.sections):
+        home = _imported(study.folder, request.recorded, (progress, clock))
+    found = replace(found, **_of_home(study.folder, home, request, settings, (progress, clock)))
     page = render(found)
     files = _write(request.output, page.text, page.pictures)
     return Evidence(files, _shares(found), clock.monotonic() - begun)
 
 
+def _count(plan: str, seeds: int) -> int:
+    """Return how many worlds of a plan to examine: fifty trainings are enough for what they show."""
+    from edgeworth.research.study_learning import MOST
+
+    return min(seeds, MOST) if plan in _PLANS["learning"] else seeds
+
+
 def _about(request: Request, settings: Settings, clock: Clock) -> dict[str, Any]:
     from edgeworth.research.study import code_key
+    from edgeworth.research.study_page import SECTIONS, USUAL
 
     words = ["edgeworth report evidence", f"--seeds {request.seeds}"]
-    words += [] if len(request.sections) == 4 else [f"--sections {','.join(request.sections)}"]
+    if request.sections != USUAL:
+        words.append("--sections all" if request.sections == SECTIONS else f"--sections {','.join(request.sections)}")
     words += ["--recorded DIR"] if request.recorded is not None else []
     return {
         "date": to_iso(clock.now())[:10],
@@ -106,34 +126,71 @@ def _shares(found: "Findings") -> dict[str, dict[str, Any]]:
 
     result = {}
     for name, rows in found.worlds.items():
+        if not rows or "rules" not in rows[0]:
+            continue
         measured = worlds_with_claim(rows)
         result[name] = {"hits": measured.hits, "n": measured.n, "low": measured.low, "high": measured.high}
     return result
 
 
-def _recorded(folder: Path, source: Path, settings: Settings, tools: tuple[Progress, Clock]) -> dict[str, Any]:
-    """Return exhibits and calibrations, from the cache where code and data are the same."""
+def _imported(folder: Path, source: Path, tools: tuple[Progress, Clock]) -> Home:
+    """Return a home of its own with the recorded data, imported unless it was."""
     from edgeworth.collect.importing.pipeline import import_paths
-    from edgeworth.research.study import code_key
-    from edgeworth.research.study_exhibits import calibrations, exhibits
 
     progress, clock = tools
     files = sorted(path for path in source.rglob("*") if path.is_file())
     names = "\n".join(f"{path.relative_to(source)} {path.stat().st_size}" for path in files)
-    data = hashlib.blake2b(names.encode(), digest_size=8).hexdigest()
-    cached = folder / f"recorded-{data}-{code_key()}.json"
-    with contextlib.suppress(OSError, ValueError):
-        kept: dict[str, Any] = json.loads(cached.read_text("utf-8"))
-        return kept
-    home = Home(folder / f"recorded-{data}")
+    home = Home(folder / f"recorded-{hashlib.blake2b(names.encode(), digest_size=8).hexdigest()}")
     import_paths([source], home, recorded=True, progress=progress, clock=clock)
-    # trials are those of this study: a ledger left by an interrupted or earlier one would count them twice
+    return home
+
+
+def _of_home(
+    folder: Path, home: Home | None, request: Request, settings: Settings, tools: tuple[Progress, Clock]
+) -> dict[str, Any]:
+    """Return what the other sections found; parts that need recorded data are left out without any."""
+    from edgeworth.research.direction_study import direction_rows
+    from edgeworth.research.reality import reality
+    from edgeworth.research.scale_study import Plan, scale
+    from edgeworth.research.shuffled_gap import shuffled_gap
+    from edgeworth.research.study_exhibits import calibrations, exhibits
+
+    progress, clock = tools
+    place = None if home is None else home.root
+    work: dict[str, tuple[str, Callable[[], Any]]] = {
+        "learning": ("gap", lambda: shuffled_gap().to_rows()),
+        "direction": ("directions", lambda: direction_rows(home, progress)),
+        "scale": ("scale", lambda: scale(Plan(folder / "scale", place), progress, clock)),
+    }
+    if home is not None:
+        recorded = home
+        work["exhibits"] = ("exhibits", lambda: exhibits(_forgetful(recorded), settings, progress))
+        work["calibration"] = ("calibrations", lambda: calibrations(recorded, progress))
+        work["reality"] = ("reality", lambda: reality(recorded, progress))
+    chosen = {section: work[section] for section in request.sections if section in work}
+    name = "nothing" if home is None else home.root.name
+    return {field: _kept(folder / f"{field}-{name}", build) for field, build in chosen.values()}
+
+
+def _forgetful(home: Home) -> Home:
+    """Forget the trials of an interrupted or earlier study, which would be counted twice."""
     for path in home.root.glob(f"{home.ledger_db.name}*"):
         path.unlink()
     shutil.rmtree(home.runs, ignore_errors=True)
-    kept = {"exhibits": exhibits(home, settings, progress), "calibrations": calibrations(home, progress)}
-    cached.write_text(json.dumps(kept, sort_keys=True), "utf-8")
-    return kept
+    return home
+
+
+def _kept(path: Path, build: Callable[[], Any]) -> Any:
+    """Return what was built by the same code on the same data, or build and keep it."""
+    from edgeworth.research.study import code_key
+
+    cached = path.with_name(f"{path.name}-{code_key()}.json")
+    with contextlib.suppress(OSError, ValueError):
+        return json.loads(cached.read_text("utf-8"))
+    result = build()
+    cached.parent.mkdir(parents=True, exist_ok=True)
+    cached.write_text(json.dumps(result, sort_keys=True), "utf-8")
+    return result
 
 
 def _write(folder: Path, text: str, pictures: dict[str, str]) -> tuple[Path, ...]:

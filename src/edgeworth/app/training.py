@@ -292,6 +292,11 @@ def registry(home: Home) -> "Registry":
     return Registry(home.root / "models")
 
 
+def aliases_of(home: Home, model_id: str) -> list[str]:
+    """Return the aliases that name a model."""
+    return [alias for alias, named in registry(home).aliases().items() if named == model_id]
+
+
 def model_rows(home: Home) -> list[dict[str, Any]]:
     """Return one line per saved model, newest first."""
     return [_row(entry) for entry in registry(home).entries()]

@@ -83,8 +83,9 @@ def calibration(
 )  # fmt: skip
 @click.option("--seeds", type=click.IntRange(1, 100_000), default=200, show_default=True, help="Worlds of each kind.")
 @click.option(
-    "--sections", default="null,power,exhibits,calibration", show_default=True, help="What to study, with commas."
-)
+    "--sections", default="null,power,exhibits,calibration,learning,reality,direction", show_default=True,
+    help="What to study, with commas, or all: that adds scale, 3 million candles, some ten minutes.",
+)  # fmt: skip
 @click.option("--recorded", type=click.Path(path_type=Path), metavar="DIR", help="Folder of recorded data to import.")
 @click.option(
     "--workers", type=click.IntRange(0, 64), default=2, show_default=True, help="Processes; 0 works in this one."

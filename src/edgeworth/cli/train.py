@@ -5,9 +5,10 @@ from typing import Any
 
 import click
 
-from edgeworth.cli.options import Group, examples
+from edgeworth.cli.options import Group, examples, option
 from edgeworth.cli.output import advise, configuration, console, emit, print_frame, wants_json
 from edgeworth.cli.progress import for_context
+from edgeworth.cli.train_card import print_card
 from edgeworth.core.errors import UsageError
 
 _ROWS = (
@@ -27,8 +28,8 @@ _ROWS = (
 
 
 def _rows(function: Any) -> Any:
-    for option in reversed(_ROWS):
-        function = option(function)
+    for added in reversed(_ROWS):
+        function = added(function)
     return function
 
 
@@ -46,11 +47,12 @@ def command() -> None:
 @click.option(
     "--models", default="logistic,xgb,lgbm", show_default=True, help="Learners, with commas; all are stacked."
 )
+@click.option("--cv", default="walk-forward-6", show_default=True, help="walk-forward-N, purged-N, cpcv or cpcv-N-K.")
 @click.option(
-    "--cv", default="walk-forward-6", show_default=True, help="walk-forward-N, purged-N, cpcv or cpcv-N-K."
-)
-@click.option(
-    "--tune", type=click.IntRange(min=0), default=0, metavar="N",
+    "--tune",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="N",
     help="Try N configurations of every learner on the earlier rows; continues where it was stopped.",
 )
 @click.option("--holdout", type=click.FloatRange(0, 0.89), help="Locked last share of time; proof.holdout by default.")
@@ -79,7 +81,9 @@ def run(
     if wants_json(ctx):
         emit(ctx, "training", found.to_dict())
         return
-    _print_card(ctx, found.model_id, found.card)
+    print_card(ctx, found.model_id, found.card, training.aliases_of(config.home, found.model_id))
+    if found.mlflow and not option(ctx, "quiet"):
+        click.echo(f"MLflow     {found.mlflow}", err=True)
     advise(ctx, f"edgeworth train show {found.model_id}", "edgeworth train promote " + found.model_id)
 
 
@@ -161,12 +165,14 @@ def show(ctx: click.Context, model: str) -> None:
     """Show the card of MODEL: an id, its beginning, or champion, challenger, previous."""
     from edgeworth.app import training
 
-    models = training.registry(configuration(ctx).home)
-    card = models.card(model)
+    home = configuration(ctx).home
+    models = training.registry(home)
+    card, found = models.card(model), models.find(model)
+    aliases = training.aliases_of(home, found)
     if wants_json(ctx):
-        emit(ctx, "model", {"model": models.find(model), "card": card})
+        emit(ctx, "model", {"model": found, "aliases": aliases, "card": card})
         return
-    _print_card(ctx, models.find(model), card)
+    print_card(ctx, found, card, aliases)
 
 
 @command.command("promote")
@@ -235,28 +241,3 @@ def _print_check(ctx: click.Context, found: dict[str, Any]) -> None:
         out.print(words, markup=False)
     print_frame(ctx, pl.DataFrame(found["years"]), title="by year")
     print_frame(ctx, pl.DataFrame(found["categories"]), title="by category")
-
-
-def _print_card(ctx: click.Context, model_id: str, card: dict[str, Any]) -> None:
-    import polars as pl
-
-    out = console(ctx)
-    data = card["data"]
-    out.print(f"model {model_id}   {data['rows']:,} rows, {data['events']:,} events, locked {data['locked_rows']:,}")
-    columns = ("model", "rows", "events", "gain", "gain_low", "gain_high", "log_loss", "market_log_loss", "brier_skill")
-    scores = pl.DataFrame([{name: row[name] for name in columns} for row in card["scores"]])
-    print_frame(ctx, scores, title="against the price, on rows the models did not know (nats, 95 % by event)")
-    for row in card["scores"][-1:]:
-        out.print(row["sentence"], markup=False)
-    plain = [{"forecaster": who, **values} for who, values in card["scores"][-1]["plain"].items()]
-    print_frame(ctx, pl.DataFrame(plain).select("forecaster", "accuracy", "precision", "recall", "f1", "auc"))
-    for row in card["holdout"]["scores"]:
-        out.print(f"locked rows, opening {card['holdout'].get('openings', 1)}: {row['sentence']}", markup=False)
-    top = card["importance"][:8]
-    if top:
-        out.print("uses   " + "   ".join(f"{row['feature']} {row['share']:.0%}" for row in top), markup=False)
-    weights = "   ".join(f"{name} {weight:.2f}" for name, weight in card["stack"]["weights"].items())
-    out.print(f"stack  {weights}", markup=False)
-    for line in card["lint"]:
-        mark = {True: "ok", False: "FAIL", None: "-"}[line["passed"]]
-        out.print(f"{mark:<5} {line['code']:<24} {line['note']}", markup=False)

@@ -8,19 +8,20 @@ import difflib
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from edgeworth.core.errors import ConfigError
+from edgeworth.core.errors import AccessError, ConfigError
 from edgeworth.core.paths import Home, default_home
 
 _PREFIX = "EDGEWORTH_"
 _SECRET = re.compile(r"(^|_)(secret|password|passphrase|private_key|api_key|apikey|mnemonic)s?($|_)", re.IGNORECASE)
-_NOT_SETTINGS = {"EDGEWORTH_HOME", "EDGEWORTH_RECORDED", "EDGEWORTH_CONFIG"}
+_ENV_KEY, _ALLOW_ENV_KEY = "EDGEWORTH_WALLET_KEY", "EDGEWORTH_ALLOW_ENV_KEY"
+_NOT_SETTINGS = {"EDGEWORTH_HOME", "EDGEWORTH_RECORDED", "EDGEWORTH_CONFIG", _ENV_KEY, _ALLOW_ENV_KEY}
 
 
 class _Section(BaseModel):
@@ -207,6 +208,22 @@ class RunSettings(_Section):
     threads: int = Field(0, ge=0, le=256, description="Worker threads; 0 = all cores.")
 
 
+class WalletSettings(_Section):
+    """The wallet of live trading, and what its signer process signs at most; the key itself is never a setting."""
+
+    name: str = Field("main", pattern=r"^[A-Za-z0-9_-]{1,40}$", description="Name under which the key is kept.")
+    funder: str = Field(
+        "", pattern=r"^(0x[0-9a-fA-F]{40})?$", description="Address that holds the money, as the venue's profile shows."
+    )
+    signature_type: int = Field(
+        3, ge=0, le=3, description="Kind of wallet: 0 plain key, 1 e-mail proxy, 2 Safe, 3 deposit wallet."
+    )
+    max_order: float = Field(25.0, gt=0, description="Most dollars (or shares sold) that one signed order gives.")
+    max_hour: float = Field(250.0, gt=0, description="Most dollars the signer signs away within an hour.")
+    max_day: float = Field(1_000.0, gt=0, description="Most dollars the signer signs away within a day.")
+    tokens: Texts = Field((), description="Token ids the signer signs orders for; empty = all.")
+
+
 class Settings(_Section):
     """All settings."""
 
@@ -217,6 +234,7 @@ class Settings(_Section):
     proof: ProofSettings = ProofSettings()
     fair_value: FairValueSettings = FairValueSettings()
     run: RunSettings = RunSettings()
+    wallet: WalletSettings = WalletSettings()
     train: TrainSettings = TrainSettings()
     endpoints: EndpointSettings = EndpointSettings()
     store: StoreSettings = StoreSettings()
@@ -233,6 +251,24 @@ class Config:
     home: Home
     origins: dict[str, str]
     file: Path | None
+
+
+def environment_key(environ: Mapping[str, str] | None = None) -> str:
+    """Return the wallet key in the environment, "" when there is none; raises AccessError key-exposed unless allowed.
+
+    It is allowed by EDGEWORTH_ALLOW_ENV_KEY=1; whoever asks must warn.
+    """
+    variables = os.environ if environ is None else environ
+    key = variables.get(_ENV_KEY, "")
+    if key and variables.get(_ALLOW_ENV_KEY) != "1":
+        raise AccessError("key-exposed", f"{_ENV_KEY} is set: every process of this user can read it")
+    return key
+
+
+def passed_on(names: Sequence[str], environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the named variables of the environment, for a process that may know no others."""
+    variables = os.environ if environ is None else environ
+    return {name: variables[name] for name in names if name in variables}
 
 
 def dotted_keys() -> dict[str, str]:

@@ -26,6 +26,10 @@ CODES: dict[str, CodeDoc] = {
     "unknown-parameter": CodeDoc("The strategy has no such parameter.", "edgeworth backtest --list shows parameters"),
     "bad-parameter": CodeDoc("A strategy's parameter has a value that does not fit.", "see edgeworth backtest --list"),
     "unknown-feature": CodeDoc("No feature has this name.", "see docs/reference/features.md"),
+    "feature-not-live": CodeDoc(
+        "A feature needs more than the market's own prices, so it cannot follow every change of a book.",
+        "use a model whose features are all of price, momentum, volatility, path, horizon and calendar",
+    ),
     "unknown-market": CodeDoc("No market matches.", "edgeworth data ls --search WORDS"),
     "ambiguous-market": CodeDoc("Several markets match.", "use the slug or a longer id prefix"),
     "unknown-model": CodeDoc("No model has this name.", "edgeworth train --list"),
@@ -38,7 +42,9 @@ CODES: dict[str, CodeDoc] = {
     "port-busy": CodeDoc("The port cannot be used: something else listens on it.", "--port 0 picks a free one"),
     "file-exists": CodeDoc("The file exists already and is not overwritten.", "choose another name, or pass --force"),
     # trading
-    "halt-needs-operator": CodeDoc("The halt does not end by itself.", "edgeworth trade resume, after reading the reason"),
+    "halt-needs-operator": CodeDoc(
+        "The halt does not end by itself.", "edgeworth trade resume, after reading the reason"
+    ),
     # config and access
     "config-unknown-key": CodeDoc("The configuration holds a key that does not exist.", "edgeworth doctor config"),
     "config-bad-value": CodeDoc("A setting has a value of the wrong type or range.", "edgeworth doctor config"),
@@ -83,25 +89,37 @@ CODES: dict[str, CodeDoc] = {
     "not-listed": CodeDoc("The exchange has no file for this symbol and period.", "choose another symbol or period"),
     "checksum-mismatch": CodeDoc("A downloaded file differs from its published checksum.", "fetch it again"),
     # orders at a venue
-    "order-off-tick": CodeDoc("The price of an order is not on the market's grid.", "round it to the tick; it may have changed"),
+    "order-off-tick": CodeDoc(
+        "The price of an order is not on the market's grid.", "round it to the tick; it may have changed"
+    ),
     "order-too-small": CodeDoc("An order is smaller than the market takes.", "raise its size"),
-    "order-bad-expiry": CodeDoc("The expiry of an order does not fit.", "state three minutes at least, for GTD orders only"),
-    "order-malformed": CodeDoc("An order's terms contradict each other, or the venue cannot read it.", "see the message"),
+    "order-bad-expiry": CodeDoc(
+        "The expiry of an order does not fit.", "state three minutes at least, for GTD orders only"
+    ),
+    "order-malformed": CodeDoc(
+        "An order's terms contradict each other, or the venue cannot read it.", "see the message"
+    ),
     "order-uncertain": CodeDoc(
         "Whether the venue took the order is not known.", "it counts as open until there is evidence; nothing to do"
     ),
     "order-refused": CodeDoc("The venue refused an order.", "see the venue's own words"),
-    "order-no-money": CodeDoc("The account cannot pay for the order, or has not allowed the venue to.", "edgeworth trade check"),
+    "order-no-money": CodeDoc(
+        "The account cannot pay for the order, or has not allowed the venue to.", "edgeworth trade check"
+    ),
     "order-would-cross": CodeDoc("A post-only order would have traded at once.", "re-price it"),
     "order-not-filled": CodeDoc("An order that may not rest found too little to trade with.", "a normal outcome"),
-    "order-no-market": CodeDoc("The market takes no orders: unknown, closed or without a book.", "choose another market"),
+    "order-no-market": CodeDoc(
+        "The market takes no orders: unknown, closed or without a book.", "choose another market"
+    ),
     "order-no-book": CodeDoc(
         "No book of this market can be trusted at the moment, so a paper order cannot be judged.", "wait for its stream"
     ),
     "order-id-differs": CodeDoc(
         "The venue names an order differently than it was signed.", "upgrade edgeworth; do not trade with this version"
     ),
-    "account-restricted": CodeDoc("The venue has restricted this account.", "see the venue's own words, and its support"),
+    "account-restricted": CodeDoc(
+        "The venue has restricted this account.", "see the venue's own words, and its support"
+    ),
     # keys and live trading
     "wallet-mismatch": CodeDoc(
         "The wallet's addresses, its kind and the key do not fit together.",
@@ -113,7 +131,7 @@ CODES: dict[str, CodeDoc] = {
         "A wallet key lies where it may not.", "use the keyring, an age or keystore file, or a file descriptor"
     ),
     "signing-failed": CodeDoc("An order could not be signed.", "upgrade edgeworth and its 'live' part"),
-    "signer-refused": CodeDoc("The signer process refuses to sign this.", "see its policy in [trading.signer]"),
+    "signer-refused": CodeDoc("The signer process refuses to sign this.", "see its limits in the [wallet] settings"),
     "signer-gone": CodeDoc("The signer process does not answer.", "start trading again"),
     "live-refused": CodeDoc("Live trading does not start: a check did not pass.", "see the checks marked failed"),
     # data
@@ -135,6 +153,11 @@ CODES: dict[str, CodeDoc] = {
     "promotion-refused": CodeDoc("The condition for promoting a model does not hold.", "edgeworth train show MODEL"),
     "no-rule": CodeDoc("No description of this market is stored.", "collect or import its listing"),
     "too-few-rows": CodeDoc("There is too little data to fit or test anything.", "widen the range or fetch more"),
+    "bad-ticks": CodeDoc("A recording of ticks cannot be read.", "restore the file, or begin a new run"),
+    "model-not-compiled": CodeDoc(
+        "A model cannot be compiled for single rows: it has a member of another kind, or its compiled form disagrees.",
+        "train with --models logistic,xgb,lgbm, or decide once per tick",
+    ),
     "model-corrupt": CodeDoc("A saved model cannot be read.", "train it again"),
     "model-outdated": CodeDoc(
         "A saved model is of an older make: its features are computed differently today, or its card lacks a date.",
@@ -194,7 +217,9 @@ CODES: dict[str, CodeDoc] = {
         "Some of what was asked for could not be fetched.", "run the same command again: it goes on where it stopped"
     ),
     # orders and money
-    "order-step": CodeDoc("An order was about to take a step that no order may take.", "this is a bug: please report it"),
+    "order-step": CodeDoc(
+        "An order was about to take a step that no order may take.", "this is a bug: please report it"
+    ),
     "order-unknown": CodeDoc("The journal knows no such order.", "edgeworth trade orders"),
     "order-bad": CodeDoc("An order cannot be sent as it stands.", "see the message"),
     "journal-altered": CodeDoc(
@@ -207,6 +232,9 @@ CODES: dict[str, CodeDoc] = {
     ),
     "not-recovered": CodeDoc(
         "Trading has not yet been reconciled with the venue since the start.", "wait for it, or see trade status"
+    ),
+    "store-not-durable": CodeDoc(
+        "The database server acknowledges what is not on its disk yet.", "turn fsync and synchronous_commit on"
     ),
     "account-incomplete": CodeDoc("The venue did not give a complete account.", "it is tried again"),
     "import-partial": CodeDoc("Some files could not be imported.", "see the list; the rest is stored"),

@@ -44,6 +44,14 @@ class EdgeworthError(Exception):
     def __str__(self) -> str:
         return f"{self.code}: {self.message}"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel between processes as what it was made of."""
+        return _again, (type(self), self.code, self.message, self.hint, self.details)
+
+
+def _again(kind: type[EdgeworthError], code: str, message: str, hint: str, details: dict[str, Any]) -> EdgeworthError:
+    return kind(code, message, hint, **details)
+
 
 class UsageError(EdgeworthError):
     """The command line asks for something that does not exist or does not fit together."""

@@ -56,6 +56,11 @@ class Home:
         return self.root / "cache"
 
     @property
+    def keys(self) -> Path:
+        """Encrypted wallet keys, readable by their owner alone."""
+        return self.root / "keys"
+
+    @property
     def log(self) -> Path:
         """Log files."""
         return self.root / "log"

@@ -7,7 +7,8 @@ is read into a scratch area, then it is applied, so a frame that cannot be finis
 
 The compiled code is handed one array, the cells of a `Books`. The first cell says where its desk lies: the scratch
 area, the size of a table, and the table, open addressing from a token's last digits to where its book lies, which leg
-it is, how long it is, and its digits, eight to an integer.
+it is, how long it is, and its digits, eight to an integer. After a frame the scratch area begins with the number of its
+changes, and CHANGE cells apart stand, from the next cell on, the places of the books they changed.
 """
 
 from collections.abc import Callable
@@ -57,7 +58,7 @@ DOUBT: Final = -2  # DOUBT - number: applied, but the venue states other best pr
 _SHORTEST: Final = 64  # no frame of interest is shorter
 _LEVELS: Final = 1_024  # of a side
 _CHANGES: Final = 64  # of a message
-_CHANGE: Final = 7  # where its book lies, leg, is bid, price, size, best bid, best ask
+CHANGE: Final = 7  # where its book lies, leg, is bid, price, size, best bid, best ask
 _SIDE: Final = 1 + 2 * _LEVELS  # scratch cells of a side: how many levels, then price and size of each
 _SCRATCH: Final = 2 * _SIDE
 _ENTRY: Final = 13  # place of the book (0 = free), leg, length, ten words of digits
@@ -232,7 +233,7 @@ def _changes(text: Any, at: int, cells: Any, desk: int) -> int:  # noqa: C901, P
             at += 2
         if entry < 0 or is_bid < 0 or price < 0 or size < 0:
             return -1
-        to = desk + 1 + _CHANGE * count
+        to = desk + 1 + CHANGE * count
         cells[to], cells[to + 1], cells[to + 2] = cells[entry], cells[entry + 1], is_bid
         cells[to + 3], cells[to + 4], cells[to + 5], cells[to + 6] = price, size, bid, ask
         count += 1
@@ -302,22 +303,22 @@ def _take_changes(cells: Any, desk: int, stamp: int, now: int) -> int:
     """Apply the changes on the desk."""
     count = cells[desk]
     for k in range(count):
-        at = desk + 1 + _CHANGE * k
+        at = desk + 1 + CHANGE * k
         book = cells[at]
         if not _is_ready(cells, book, stamp) or cells[at + 3] % cells[book + TICK]:
             return LEAVE
     for k in range(count):
-        at = desk + 1 + _CHANGE * k
+        at = desk + 1 + CHANGE * k
         book = cells[at]
         _set_level(cells, book, cells[at + 1], cells[at + 2], cells[at + 3], cells[at + 4])
         cells[book + EVENT_TIME] = stamp
         cells[book + KNOWN_AT] = now
     answer: int = count
     for k in range(count):
-        at = desk + 1 + _CHANGE * k
+        at = desk + 1 + CHANGE * k
         last = True
         for later in range(k + 1, count):
-            other = desk + 1 + _CHANGE * later
+            other = desk + 1 + CHANGE * later
             last = last and (cells[other] != cells[at] or cells[other + 1] != cells[at + 1])
         if last and not _agrees(cells, cells[at], cells[at + 1], cells[at + 5], cells[at + 6], min(now, stamp)):
             answer = DOUBT - cells[cells[at] + NUMBER]
@@ -374,6 +375,7 @@ def _take_book(cells: Any, desk: int, entry: int, stamp: int, now: int) -> int:
     cells[book + EVENT_TIME] = stamp
     cells[book + KNOWN_AT] = now
     cells[book + PROVEN_AT] = min(now, stamp)
+    cells[desk], cells[desk + 1] = 1, book  # as changes leave it: who was touched
     return 1
 
 
@@ -507,3 +509,14 @@ def _enter(table: Any, name: bytes, place: int, leg: int) -> None:
     while table[row, 0]:
         row = (row + 1) % len(table)
     table[row] = [place, leg, len(name), *words, tail]
+
+
+def mark_touched(books: Books, now: int) -> int:
+    """List the books that changed at `now` where a compiled frame would have, at most as many; return how many."""
+    desk, cells = books.cells[0], books.cells
+    touched = [place for place in books.places if cells[place + KNOWN_AT] == now][:_CHANGES]
+    if desk:
+        for k, place in enumerate(touched):
+            cells[desk + 1 + CHANGE * k] = place
+        cells[desk] = len(touched)
+    return len(touched)

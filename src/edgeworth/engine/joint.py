@@ -1,14 +1,14 @@
 """Stakes for markets whose outcomes hang together: the portfolio of levels that grows fastest, as a concave programme.
 
-    maximise  sum_s w_s log(W + held_s + sum_l (A_sl - c_l) x_l)
+    maximise  sum_s w_s log(W + held_s + sum_l (A_sl - c_l) x_l) - carry sum_l c_l x_l / W
     subject to  0 <= x_l <= u_l,  sum_l c_l x_l <= cash,  sum_{l in group} c_l x_l <= cap of the group
 
 x_l are shares taken from one level of one token's book at all-in cost c_l (price plus taker fee), A_sl what a share
-pays in scenario s. Cost is piecewise linear and convex because levels come best first. The programme is solved over
-exponential cones, and the solver is not believed: with its multipliers as m >= 0, concavity and weak duality bound what
-any other portfolio could grow more by
+pays in scenario s, carry the interest lost on money that is locked up until the end. Cost is piecewise linear and
+convex because levels come best first. The programme is solved over exponential cones, and the solver is not believed:
+with its multipliers as m >= 0, concavity and weak duality bound what any other portfolio could grow more by
 
-    gap = m . caps + sum_l u_l max(0, g_l - c_l sum m) - g . x,      g_l = sum_s w_s (A_sl - c_l) / W_s
+    gap = m . caps + sum_l u_l max(0, g_l - c_l sum m) - g . x,      g_l = sum_s w_s (A_sl - c_l) / W_s - carry c_l
 
 which also holds the conditions of optimality (g_l <= 0 without caps, = 0 where a level is partly taken). A portfolio
 with a larger gap than `MAX_GAP` is refused and the best closed form is taken instead: the exclusive outcomes' formula,
@@ -26,6 +26,7 @@ from edgeworth.engine.scenarios import Scenarios
 from edgeworth.engine.sizing import exclusive_stakes, walk_book
 
 MAX_GAP: Final = 1e-6  # of log wealth
+LEAST_CARRY: Final = 1e-6  # per dollar: what does not pay even that is left alone, such as a hedge of nothing
 _DUST: Final = 1e-5  # of wealth
 
 
@@ -65,6 +66,7 @@ class Problem(NamedTuple):
     """What is to be decided: dollars `wealth` (marked) and `cash`, what is `held` pays per scenario beyond wealth (S,).
 
     `held` is the pay-out of positions minus the value at which they stand in `wealth`; empty = nothing is held.
+    `carry` is the interest on a dollar until the end.
     """
 
     scenarios: Scenarios
@@ -73,6 +75,7 @@ class Problem(NamedTuple):
     cash: float
     caps: tuple[Cap, ...] = ()
     held: Floats = np.empty(0)
+    carry: float = LEAST_CARRY
 
 
 class _Program(NamedTuple):
@@ -86,6 +89,7 @@ class _Program(NamedTuple):
     rows: Floats
     limits: Floats
     owner: Int64s
+    carry: float
 
 
 def solve(problem: Problem) -> Joint:
@@ -94,10 +98,12 @@ def solve(problem: Problem) -> Joint:
     if program is None:
         return _pack(problem, None, np.empty(0), 0.0, "nothing")
     found = _optimum(program)
-    if found is not None:
-        x, gap = found
-        return _pack(problem, program, x, gap, "programme")
-    return _closed_form(problem, program)
+    if found is None:
+        return _closed_form(problem, program)
+    x, gap = found
+    if _worth(program, x) <= gap:
+        x = np.zeros(len(x))
+    return _pack(problem, program, x, gap, "programme")
 
 
 def growth_of(problem: Problem, totals: Sequence[Sequence[float]]) -> float:
@@ -129,7 +135,17 @@ def _program(problem: Problem) -> _Program | None:
     possible = weight > 0.0
     if not bool((base[possible] > 0.0).all()):
         return None  # ruin is possible already: nothing is added
-    return _Program(weight[possible], base[possible], (pays - cost)[possible], cost, room, rows, limits, owner)
+    return _Program(
+        weight[possible],
+        base[possible],
+        (pays - cost)[possible],
+        cost,
+        room,
+        rows,
+        limits,
+        owner,
+        max(problem.carry, LEAST_CARRY),
+    )
 
 
 def _growth(program: _Program, x: Floats) -> float:
@@ -137,6 +153,11 @@ def _growth(program: _Program, x: Floats) -> float:
     if not bool((after > 0.0).all()):
         return -np.inf
     return float(program.weight @ (np.log(after) - np.log(program.base)))
+
+
+def _worth(program: _Program, x: Floats) -> float:
+    """Return what the programme maximises: growth less carry."""
+    return _growth(program, x) - program.carry * float(program.cost @ x)
 
 
 def _optimum(program: _Program) -> tuple[Floats, float] | None:
@@ -164,7 +185,7 @@ def _gap(program: _Program, x: Floats, multipliers: Floats) -> float:
     after = program.base + program.gain @ x
     if not bool((after > 0.0).all()):
         return np.inf
-    slope = (program.weight / after) @ program.gain
+    slope = (program.weight / after) @ program.gain - program.carry * program.cost
     prices = np.maximum(multipliers, 0.0)
     rent = np.maximum(slope - prices @ program.rows, 0.0)
     return float(prices @ program.limits + program.room @ rent - slope @ x)
@@ -186,7 +207,7 @@ def _solve_cones(program: _Program) -> tuple[Floats, Floats]:
     matrix[flat::3, levels:] = -np.eye(states)
     right[flat + 1 :: 3] = 1.0
     matrix[flat + 2 :: 3, :levels], right[flat + 2 :: 3] = -program.gain, program.base
-    target = np.concatenate([np.zeros(levels), -program.weight])
+    target = np.concatenate([program.carry * program.cost, -program.weight])
     cones: list[Any] = [clarabel.NonnegativeConeT(flat)]
     cones += [clarabel.ExponentialConeT()] * states
     nothing = sparse.csc_matrix((levels + states, levels + states))
@@ -217,7 +238,7 @@ def _closed_form(problem: Problem, program: _Program) -> Joint:
         choices.insert(0, ("exclusive", exclusive))
     best, name = np.zeros(len(program.cost)), "nothing"
     for label, x in choices:
-        if _growth(program, x) > _growth(program, best):
+        if _worth(program, x) > _worth(program, best):
             best, name = x, label.partition(":")[0]
     return _pack(problem, program, best, np.inf, name)
 

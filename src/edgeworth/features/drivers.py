@@ -138,11 +138,11 @@ def _bind(kind: Kind, function: Callable[..., Any], compiled: bool) -> Callable[
 
     cached = bool(file) and Path(str(file)).is_file()
     stamp = hashlib.sha256(Path(__file__).read_bytes() + (Path(str(file)).read_bytes() if cached else b"")).hexdigest()
-    names["kernel"] = _stamped(numba.njit(function, cache=cached, nogil=True), stamp)
-    return cast("Callable[..., None]", _stamped(numba.njit(bound, cache=cached, nogil=True), stamp))
+    names["kernel"] = stamped(numba.njit(function, cache=cached, nogil=True), stamp)
+    return cast("Callable[..., None]", stamped(numba.njit(bound, cache=cached, nogil=True), stamp))
 
 
-def _stamped(compiled: Any, stamp: str) -> Any:
+def stamped(compiled: Any, stamp: str) -> Any:
     """Bind the disk cache to what the code depends on: numba alone looks only at the kernel's file, not at this one."""
     file = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
     if file is not None:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeworth.core.units import DAY
-from edgeworth.features import kernels
+from edgeworth.features import expressions, kernels  # noqa: F401  (their features are read here)
 from edgeworth.features.definitions import expression_feature, kernel_feature
 
 if TYPE_CHECKING:

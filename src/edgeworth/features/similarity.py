@@ -118,7 +118,7 @@ def reference(panel: Panel, outcomes: Outcomes) -> Reference:
     chosen = np.flatnonzero(binary)
     number = panel.markets["market_no"].to_numpy().astype(np.int64)
     order = chosen[np.lexsort((number[chosen], outcomes.known_at[chosen]))]
-    prices = np.column_stack([_price_before(panel, outcomes, days) for days in HORIZONS])
+    prices = _prices_before(panel, outcomes)
     texts = panel.markets["question"].gather(order).to_list()
     return Reference(
         number[order], outcomes.known_at[order].astype(np.int64), (paid[order] == Payout.YES).astype(np.float64),
@@ -126,22 +126,24 @@ def reference(panel: Panel, outcomes: Outcomes) -> Reference:
     )  # fmt: skip
 
 
-def _price_before(panel: Panel, outcomes: Outcomes, days: float) -> Floats:
-    """Return each market's last price at least `days` before the end as known when it was quoted, NaN if too old.
+def _prices_before(panel: Panel, outcomes: Outcomes) -> Floats:
+    """Return each market's last price so long before the end as known when quoted, NaN if too old; (M, HORIZONS).
 
     A price outside [0.03, 0.97] is no forecast any more; which prices these are, each of them says itself.
     """
     from edgeworth.features.columns import ends_known
 
     market = panel.market_of_point()
-    rows = np.arange(panel.point_count)
-    left = ends_known(panel, rows, market) - panel.t
-    lag = round(days * DAY)
     open_ = (panel.t < outcomes.known_at[market]) & (np.abs(panel.price_e4 - 5_000) <= 5_000 - DECIDED_E4)
-    fits = open_ & (left >= lag) & (left <= lag * (1 + _SLACK))
-    last = np.full(panel.market_count, -1, np.int64)
-    last[market[fits]] = rows[fits]  # rows ascend: the last one stays
-    return np.where(last >= 0, panel.price_e4[np.maximum(last, 0)] / 10_000.0, np.nan)
+    rows = np.flatnonzero(open_)
+    market = market[rows]
+    left = ends_known(panel, rows, market) - panel.t[rows]
+    out = np.full((panel.market_count, len(HORIZONS)), np.nan)
+    for column, days in enumerate(HORIZONS):
+        lag = round(days * DAY)
+        fits = (left >= lag) & (left <= lag * (1 + _SLACK))
+        out[market[fits], column] = panel.price_e4[rows[fits]] / 10_000.0  # rows ascend: the last one stays
+    return out
 
 
 @dataclass(frozen=True, slots=True)

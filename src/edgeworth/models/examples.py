@@ -11,7 +11,7 @@ from edgeworth.models.scores import logit
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-_FLOOR = 1e-3  # a price is never more certain than one tick
+PRICE_FLOOR = 1e-3  # a price is never more certain than one tick
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Examples:
 
 def market_logit(price: Floats) -> Floats:
     """Return log-odds of prices kept one thousandth off 0 and 1."""
-    return logit(np.clip(np.asarray(price, dtype=np.float64), _FLOOR, 1.0 - _FLOOR))
+    return logit(np.clip(np.asarray(price, dtype=np.float64), PRICE_FLOOR, 1.0 - PRICE_FLOOR))
 
 
 def expit(z: Floats) -> Floats:

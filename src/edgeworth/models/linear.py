@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ Floats = npt.NDArray[np.float64]
 Float32s = npt.NDArray[np.float32]
 _STEPS = 50
 _SMALL = 1e-10
-_FURTHEST = 5.0  # standardised values beyond are cut: one wild row must not steer a line
+FURTHEST: Final = 5.0  # standardised values beyond are cut: one wild row must not steer a line
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class Scaling:
     def apply(self, x: Float32s) -> Floats:
         """Return standardised rows, unknown values at 0, cut at 5 standard deviations."""
         z = (x.astype(np.float64) - self.centre) / self.width
-        return np.clip(np.where(np.isfinite(z), z, 0.0), -_FURTHEST, _FURTHEST)
+        return np.clip(np.where(np.isfinite(z), z, 0.0), -FURTHEST, FURTHEST)
 
 
 class LinearFitted:
@@ -60,6 +61,10 @@ class LinearFitted:
         """Return the absolute standardised coefficients, summing to 1."""
         size = np.abs(self._beta[:-1])
         return np.asarray(size / size.sum() if size.sum() > 0 else size, dtype=np.float64)
+
+    def line(self) -> tuple[Floats, Floats, Floats, float]:
+        """Return (centre, width, slope of the standardised value) per column, shapes (K,), and the intercept."""
+        return self._scaling.centre, self._scaling.width, self._beta[:-1], float(self._beta[-1])
 
     def save(self) -> Mapping[str, bytes]:
         """Return the model as JSON; floats are written so that they read back bit for bit."""

@@ -55,6 +55,10 @@ class XgbFitted:
             gains[int(name.removeprefix("f"))] = gain
         return _shares(gains)
 
+    def dump(self) -> list[str]:
+        """Return the trees as the library writes them in JSON, one text each."""
+        return self._booster.get_dump(dump_format="json")
+
     def save(self) -> Mapping[str, bytes]:
         """Return the booster in UBJ, with the number of columns."""
         raw = bytes(self._booster.save_raw("ubj"))
@@ -153,6 +157,11 @@ class LgbmFitted:
     def importance(self) -> Floats:
         """Return total gain per feature, summing to 1."""
         return _shares(np.asarray(self._booster.feature_importance("gain"), dtype=np.float64))
+
+    def dump(self) -> list[dict[str, Any]]:
+        """Return the trees as the library describes them."""
+        trees: list[dict[str, Any]] = self._booster.dump_model()["tree_info"]
+        return trees
 
     def save(self) -> Mapping[str, bytes]:
         """Return LightGBM's own text, with its checksum; the number of threads, which changes no tree, is left out."""

@@ -101,7 +101,7 @@ def reality(rows: Sequence[Row]) -> Row:
         "sets": table(head, [_set(row) for row in known], 9),
         "models": table(columns, [_model(row, found) for row, found in models], 8),
         "words": _words([found for _, found in models]),
-        "missing": table(("data set", "rows taken", "not scored because"), [_missing(row) for row in rows if "reason" in row]),
+        "missing": table(("data set", "rows taken", "because"), [_missing(row) for row in rows if "reason" in row]),
         "values": table(("data set", "fair value"), [_value(row) for row in known if row.get("fair_value")]),
         "refused": _refused(known),
     }  # fmt: skip

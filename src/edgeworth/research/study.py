@@ -289,5 +289,8 @@ def _examined(tasks: Sequence[Task], workers: int) -> Iterator[Row]:
 
 
 def _quiet() -> None:
-    """Leave an interruption to the parent, which keeps what is done."""
+    """Leave an interruption to the parent, which keeps what is done, and the other cores to the other workers."""
+    from threadpoolctl import threadpool_limits
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threadpool_limits(1)

@@ -1,9 +1,9 @@
 """The null of learning: whole trainings where nothing is to be learned, one row of numbers per random seed.
 
 Two kinds of worlds. In a simulated exchange without any bias every price is the true probability, and a model is
-trained on its markets as on any. Coins that walk at random ask a direction every two hours, and whether a level a day
-away is touched, at the exact chance as price. In both, 95 % intervals of skill must contain 0 about as often as they
-say, and the leak lint must be quiet.
+trained on its markets as on any. Of coins that walk at random a direction is asked every two hours, and whether a level
+is touched within half a day, at the exact chance as price. In both, 95 % intervals of skill must contain 0 about as
+often as they say, and the leak lint must be quiet.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from edgeworth.core.errors import LeakError
 from edgeworth.core.units import DAY
 from edgeworth.features.fairvalue import formulas
 from edgeworth.features.fairvalue.path import History
-from edgeworth.models.crossfit import cross_fit, forecast_in_turn
+from edgeworth.models.crossfit import Folds, cross_fit, forecast_in_turn
 from edgeworth.models.examples import Examples, market_logit
 from edgeworth.models.learners import make
 from edgeworth.models.scores import cluster_mean, log_loss_gain
@@ -38,6 +38,7 @@ _START: Final = 1_640_995_200_000_000  # 2022-01-01
 _WALK: Final = Walk(bars=120 * 96, start=_START, shared=0.0, wandering=False)
 _COINS: Final = 6
 _ASKED: Final = direction.Question(horizon=8, every=8)
+_CONTRACT: Final = 0.5  # days that a contract lives, and between two of a coin
 _SEED: Final = 7
 
 
@@ -66,7 +67,8 @@ def walk_row(seed: int, walk: Walk = _WALK, coins: int = _COINS) -> Row:
     series = list(walk_candles(walk, names, seed))
     asked = direction.decisions(series, _ASKED, technical_columns).examples
     touches = touch_examples(series, walk.volatility, seed)
-    gains, lint = {}, set()
+    gains: dict[str, Row] = {}
+    lint: set[str] = set()
     for what, rows in (("direction", asked), ("touch", touches)):
         folds = list(walk_forward(Rows(rows.t, rows.event, rows.known_at), direction.FOLDS))
         gains |= {f"{what}, {name}": found for name, found in _gains(rows, folds).items()}
@@ -74,7 +76,7 @@ def walk_row(seed: int, walk: Walk = _WALK, coins: int = _COINS) -> Row:
     return {"seed": seed, "gains": gains, "lint": sorted(lint)}
 
 
-def _gains(rows: Examples, folds: "direction.Folds") -> dict[str, Row]:
+def _gains(rows: Examples, folds: Folds) -> dict[str, Row]:
     out = cross_fit({kind: make(kind) for kind in CANDLE_MODELS}, rows, folds, _SEED)
     chosen = {kind: [column] for column, kind in enumerate(CANDLE_MODELS)}
     result = {}
@@ -87,13 +89,13 @@ def _gains(rows: Examples, folds: "direction.Folds") -> dict[str, Row]:
 
 
 def touch_examples(series: Series, volatility: float, seed: int) -> Examples:
-    """Return one-touch contracts of a day cut from walks of known volatility, priced at their exact chance.
+    """Return one-touch contracts of half a day cut from walks of known volatility, priced at their exact chance.
 
     Columns are the technical ones as of the candle that closed, the distance in deviations and the side. Contracts of
-    one coin within two days are one event.
+    one coin within a day are one event.
     """
     bars = {name: history.bars for name, history, _ in series}
-    cut = cut_touches(bars, 1.0, 1.0, seed)
+    cut = cut_touches(bars, _CONTRACT, _CONTRACT, seed)
     ordered = sorted(series, key=lambda each: each[0])
     price = formulas.touch(cut.spot, cut.level, cut.years, volatility)
     away = np.log(cut.level / cut.spot) / (volatility * np.sqrt(cut.years))
@@ -106,6 +108,7 @@ def touch_examples(series: Series, volatility: float, seed: int) -> Examples:
     extra = np.column_stack([market_logit(price), np.abs(away), away > 0]).astype(np.float32)
     x = np.concatenate([np.concatenate(parts), extra], axis=1)
     order = np.lexsort((cut.symbol, cut.t0))
-    event = cut.symbol * 100_000 + cut.t0 // (2 * DAY)
-    columns = (price, cut.touched, event, np.ones(len(cut)), cut.t0, cut.t1)
-    return Examples(x[order], (*names, "logit", "distance", "upwards"), *(column[order] for column in columns))
+    event = cut.symbol * 100_000 + cut.t0 // DAY
+    columns = (*names, "logit", "distance", "upwards")
+    known, even = cut.t1[order], np.ones(len(cut))
+    return Examples(x[order], columns, price[order], cut.touched[order], event[order], even, cut.t0[order], known)

@@ -110,13 +110,13 @@ def log_mlflow(home: Home, record: Record, folder: Path) -> str:
     `mlflow ui --backend-store-uri sqlite:///HOME/mlflow.db` where the full package is installed. `folder` is where the
     card is laid for MLflow to copy.
     """
-    for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.WARNING)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of a library's own use of other libraries
         from mlflow import MlflowClient
         from mlflow.entities import Metric, Param
 
+        for name in ("mlflow", "alembic"):  # their loudness is set when they are imported
+            logging.getLogger(name).setLevel(logging.WARNING)
         client = MlflowClient(tracking_uri=f"sqlite:///{(home.root / 'mlflow.db').absolute()}")
         known = client.get_experiment_by_name(EXPERIMENT)
         place = (home.root / "mlflow-artifacts").absolute()

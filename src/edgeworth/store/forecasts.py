@@ -7,8 +7,8 @@ their shortest exact form, so that a row read back gives the same digest on any 
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 from edgeworth.core.errors import DataError
 
@@ -41,9 +41,13 @@ class StoredForecast:
     high: float
     features: str
 
+    def values(self) -> dict[str, Any]:
+        """Return the fields by name; `asdict` would copy each value with great care."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
     def link(self, before: str) -> str:
         """Return the digest that chains this row to the one before."""
-        words = json.dumps([before, asdict(self)], sort_keys=True)
+        words = json.dumps([before, self.values()], sort_keys=True)
         return hashlib.blake2b(words.encode(), digest_size=16).hexdigest()
 
 
@@ -63,7 +67,7 @@ def add(connection: "Connection", rows: Sequence[StoredForecast]) -> int:
     values = []
     for number, row in enumerate(fresh, last + 1):
         chain = row.link(chain)
-        values.append({"forecast_no": number, **asdict(row), "chain": chain})
+        values.append({"forecast_no": number, **row.values(), "chain": chain})
     connection.execute(insert(table), values)
     return len(fresh)
 

@@ -66,3 +66,16 @@ forecasts = Table(
     Column("chain", String(32), nullable=False),
     Index("ux_forecasts_row", "model_id", "market_no", "t", unique=True),
 )
+
+trading_events = Table(
+    "trading_events",
+    metadata,
+    Column("journal", String(64), primary_key=True),
+    Column("event_no", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("subject", String(160), nullable=False),
+    Column("body", Text, nullable=False),
+    Column("chain", String(64), nullable=False),
+    Index("ix_trading_events_subject", "journal", "subject"),
+)

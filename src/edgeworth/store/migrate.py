@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
     from sqlalchemy import Connection
 
-HEADS = {"market": "0002", "ledger": "0002"}
+HEADS = {"market": "0002", "ledger": "0003"}
 _VERSIONS = "alembic_version"
 
 

@@ -41,8 +41,11 @@ class Recent:
     limited: int
 
 
-def read_recent(home: Home, since: int, until: int) -> Recent:
-    """Read what became known in (since, until]; resolutions and proposals since ever. Raises DataError store-empty."""
+def read_recent(home: Home, since: int, until: int, margin: int = DAY) -> Recent:
+    """Read what became known in (since, until]; resolutions and proposals since ever. Raises DataError store-empty.
+
+    Snapshots whose slot lies more than `margin` microseconds before `since` are not looked for.
+    """
     from edgeworth.store.market_db import MarketStore
 
     if not home.has_market_db:
@@ -50,20 +53,21 @@ def read_recent(home: Home, since: int, until: int) -> Recent:
 
     async def work() -> Recent:
         async with await MarketStore.open(home, read_only=True) as store:
-            return await store.run(lambda connection: _read(connection, since, until))
+            return await store.run(lambda connection: _read(connection, (since, margin), until))
 
     return run_sync(work())
 
 
-def _read(connection: "Connection", since: int, until: int) -> Recent:
+def _read(connection: "Connection", begin: tuple[int, int], until: int) -> Recent:
     from sqlalchemy import and_, func, or_, select
 
     from edgeworth.store.tables import api_usage, collection_slots, market_resolutions, market_snapshots, markets
 
     snapshots, said = market_snapshots, market_resolutions
+    since, margin = begin
     columns = [snapshots.c[name] for name in _QUOTES]
-    # the key begins with the slot, which lies near the observation: a day of margin keeps the scan short and complete
-    window = and_(snapshots.c.slot > since - DAY, snapshots.c.known_at > since, snapshots.c.known_at <= until)
+    # the key begins with the slot, which lies near the observation: a margin keeps the scan short and complete
+    window = and_(snapshots.c.slot > since - margin, snapshots.c.known_at > since, snapshots.c.known_at <= until)
     live = ~snapshots.c.source.like(f"{_BACKFILLED}%")  # known now, but of the past: nobody saw those prices in time
     wanted = select(*columns).where(window, live).order_by(snapshots.c.market_no, snapshots.c.known_at)
     frame = _frame(connection.execute(wanted))

@@ -11,7 +11,7 @@ import msgspec
 
 from edgeworth.core.errors import DataError
 from edgeworth.core.orders import OrderState
-from edgeworth.core.units import Micros, UsdE6, cost
+from edgeworth.core.units import MINUTE, Micros, UsdE6, cost
 from edgeworth.trading import events as ev
 from edgeworth.trading.accounting import Ledger, Lot
 from edgeworth.trading.halts import Halt
@@ -19,6 +19,7 @@ from edgeworth.trading.order import Fill, Order, contradiction, first_word, furt
 from edgeworth.trading.states import step
 
 DIRECT: Final = frozenset({"order", "account"})  # sources that answer a question about how things are now
+_FRESH: Final = 10 * MINUTE  # how long a fill stays among the fresh ones, at least
 _EARLIEST: Final = Micros(-(2**62))  # what was there before the journal began
 
 
@@ -26,7 +27,9 @@ class Account:
     """All that is known of what we did. Orders are found by intent and, once signed, by order id.
 
     `open` are the orders that may change yet, `alien` the fills of orders that are not ours, `contradictions` what the
-    venue said that cannot all be true, `swept_at` the last complete account that was folded in.
+    venue said that cannot all be true; `swept_at` is the last complete account that was folded in, `agreed_at` the last
+    that equalled the ledger. `fresh` are the fills heard of lately, `unsettled` those that may still be voided, `held`
+    the shares on offer by token.
     """
 
     def __init__(self) -> None:
@@ -37,6 +40,7 @@ class Account:
         self.alien: dict[str, Fill] = {}
         self.held: dict[str, int] = {}
         self.unsettled: dict[str, Fill] = {}
+        self.fresh: dict[str, Fill] = {}
         self.halts: dict[str, Halt] = {}
         self.notes: dict[str, str] = {}
         self.moves: set[str] = set()
@@ -45,6 +49,7 @@ class Account:
         self.contradictions: list[str] = []
         self.opened_at: Micros | None = None
         self.swept_at: Micros | None = None
+        self.agreed_at: Micros | None = None
         self.count = 0
         self._by_kind: dict[type[Any], Callable[[Any], None]] = {
             ev.Reserved: self._reserved,
@@ -149,6 +154,7 @@ class Account:
     def _unsure(self, event: ev.Unsure) -> None:
         order = self.order(event.order_id)
         order.uncertain, order.code, order.text = True, event.code, event.text
+        order.refused_again = order.refused_again or event.refused
         if not order.seen and not order.closed:
             order.state = step(order.state, OrderState.UNKNOWN)
         self._touch(order, event.at)
@@ -186,6 +192,7 @@ class Account:
                 self.contradictions.append(wrong)
             further(fill, report)
         fill.heard_at = event.at
+        self.fresh[fill.name] = fill
         self._book(fill, fee)
         if order is not None:
             if order.closed == "rejected":
@@ -221,6 +228,8 @@ class Account:
 
     def _swept(self, event: ev.Swept) -> None:
         self.swept_at = event.taken_at
+        self.agreed_at = event.taken_at if event.agreed else self.agreed_at
+        self.fresh = {name: fill for name, fill in self.fresh.items() if fill.heard_at > event.taken_at - _FRESH}
         for order_id in event.orders:
             order = self.order(order_id)
             order.final = True

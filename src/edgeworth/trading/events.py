@@ -56,11 +56,15 @@ class Sending(Recorded, frozen=True, tag="sending"):
 
 
 class Unsure(Recorded, frozen=True, tag="unsure"):
-    """An attempt ended without an answer that proves anything."""
+    """An attempt ended without an answer that proves anything.
+
+    `refused`: it was answered by a refusal, which says nothing about the attempts before it; it is not sent again.
+    """
 
     order_id: str
     code: str
     text: str = ""
+    refused: bool = False
 
 
 class Refused(Recorded, frozen=True, tag="refused"):
@@ -102,10 +106,14 @@ class Ended(Recorded, frozen=True, tag="ended"):
 
 
 class Swept(Recorded, frozen=True, tag="swept"):
-    """A complete account of `taken_at` was folded in: what these orders matched is final, fills before it are known."""
+    """A complete account of `taken_at` was folded in: what these orders matched is final, fills before it are known.
+
+    `agreed`: the ledger equalled it, after what was booked for it.
+    """
 
     taken_at: Micros
     orders: tuple[str, ...] = ()
+    agreed: bool = False
 
 
 class Halted(Recorded, frozen=True, tag="halted"):

@@ -115,8 +115,8 @@ class Journal(Protocol):
     def record_sending(self, order_id: str) -> None:
         """Record that the bytes leave next."""
 
-    def record_unsure(self, order_id: str, code: str, text: str = "") -> None:
-        """Record that an attempt ended without proof."""
+    def record_unsure(self, order_id: str, code: str, text: str = "", *, refused: bool = False) -> None:
+        """Record that an attempt ended without proof; `refused`: by a refusal that does not speak for earlier ones."""
 
     def record_refused(self, intent_id: str, proof: ev.Proof, code: str, text: str = "") -> None:
         """Record that the order certainly does not exist; raises DataError order-step where that is not proven."""
@@ -133,8 +133,8 @@ class Journal(Protocol):
     def record_ended(self, order_id: str, how: str, evidence: str) -> None:
         """Record our own conclusion that an order (`cancelled` or `expired`) rests no longer."""
 
-    def record_swept(self, taken_at: Micros, order_ids: Sequence[str]) -> None:
-        """Record that a complete account was folded in; what these orders matched is final."""
+    def record_swept(self, taken_at: Micros, order_ids: Sequence[str], *, agreed: bool = False) -> None:
+        """Record that a complete account was folded in and whether the ledger agreed; these orders' fills are final."""
 
     def record_halt(self, halt: Halt) -> None:
         """Record a halt."""
@@ -217,9 +217,10 @@ class ChainedJournal:
         """Record that the bytes leave next."""
         self._append([ev.Sending(at=self._clock.now(), order_id=order_id)])
 
-    def record_unsure(self, order_id: str, code: str, text: str = "") -> None:
-        """Record that an attempt ended without proof."""
-        self._append([ev.Unsure(at=self._clock.now(), order_id=order_id, code=code, text=text)])
+    def record_unsure(self, order_id: str, code: str, text: str = "", *, refused: bool = False) -> None:
+        """Record that an attempt ended without proof; `refused`: by a refusal that does not speak for earlier ones."""
+        now = self._clock.now()
+        self._append([ev.Unsure(at=now, order_id=order_id, code=code, text=text, refused=refused)])
 
     def record_refused(self, intent_id: str, proof: ev.Proof, code: str, text: str = "") -> None:
         """Record that the order certainly does not exist; raises DataError order-step where that is not proven."""
@@ -261,9 +262,10 @@ class ChainedJournal:
         event = ev.Ended(at=self._clock.now(), order_id=order_id, how=known[how], evidence=evidence)  # type: ignore[arg-type]
         self._append([event])
 
-    def record_swept(self, taken_at: Micros, order_ids: Sequence[str]) -> None:
+    def record_swept(self, taken_at: Micros, order_ids: Sequence[str], *, agreed: bool = False) -> None:
         """Record that a complete account was folded in; what these orders matched is final."""
-        self._append([ev.Swept(at=self._clock.now(), taken_at=taken_at, orders=tuple(order_ids))])
+        now = self._clock.now()
+        self._append([ev.Swept(at=now, taken_at=taken_at, orders=tuple(order_ids), agreed=agreed)])
 
     def record_halt(self, halt: Halt) -> None:
         """Record a halt; the same halt once."""

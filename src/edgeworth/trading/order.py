@@ -143,6 +143,7 @@ class Order:
     seen: bool = False
     resting: bool = False
     uncertain: bool = False
+    refused_again: bool = False
     matched_e6: int = 0
     closed: str = ""
     concluded_at: Micros | None = None

@@ -6,13 +6,13 @@ a difference outside of that must be seen in two complete accounts further apart
 explained (a redemption, a merge, a split) or set aside in suspense, which halts.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
 
 from edgeworth.core.orders import AccountSnapshot, FillReport, OrderReport
-from edgeworth.core.units import SECOND, Micros, PriceE4, SharesE6, UsdE6, cost
+from edgeworth.core.units import Micros, PriceE4, SharesE6, UsdE6, cost
 from edgeworth.trading import events as ev
 from edgeworth.trading.account import Account
 from edgeworth.trading.order import Fill
@@ -25,7 +25,7 @@ Payouts = Callable[[str], PriceE4 | None]
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
-    """How far the venue lies outside of what is accepted: dollars for `token` "", else shares; positive = it has more."""
+    """How far the venue lies outside of what is accepted: dollars for `token` "", else shares, + = it has more."""
 
     token: str
     amount_e6: int
@@ -48,6 +48,11 @@ class Reconciliation(msgspec.Struct, frozen=True, kw_only=True):
     outside_fills: tuple[str, ...] = ()
     text: str = ""
 
+    @property
+    def settled(self) -> bool:
+        """Tell whether the ledger now equals the venue: nothing differed, or what did has been booked."""
+        return self.complete and (self.clean or bool(self.suspended))
+
 
 def no_payout(_token: str) -> PriceE4 | None:
     """Know of no market that has paid out."""
@@ -60,9 +65,9 @@ def differences(account: Account, snapshot: AccountSnapshot, lag: int) -> list[D
     Fills that are not settled, or whose settlement we heard of less than `lag` microseconds before the snapshot was
     taken, may or may not be in the snapshot already.
     """
-    loose = [fill for fill in _recent(account, Micros(snapshot.taken_at - lag)) if not _counted_nowhere(fill)]
+    loose = _loose(account, Micros(snapshot.taken_at - lag))
     found = []
-    moved = [fill.paid_e6 + fill.fee_e6 for fill in loose]
+    moved = [sign * (fill.paid_e6 + fill.fee_e6) for fill, sign in loose]
     cash = account.ledger["cash"] + account.ledger["reserved"]
     beyond = _outside(snapshot.cash_e6 - cash, _range(moved))
     if abs(beyond) > CASH_TOLERANCE_E6:
@@ -70,21 +75,21 @@ def differences(account: Account, snapshot: AccountSnapshot, lag: int) -> list[D
     theirs = {holding.token: int(holding.shares_e6) for holding in snapshot.holdings}
     ours = {token: position.shares_e6 for token, position in account.ledger.positions.items()}
     for token in sorted(theirs.keys() | ours.keys()):
-        shares = [-fill.shares_e6 if fill.is_buy else fill.shares_e6 for fill in loose if fill.token == token]
+        shares = [-sign * _bought(fill) for fill, sign in loose if fill.token == token]
         beyond = _outside(theirs.get(token, 0) - ours.get(token, 0), _range(shares))
         if abs(beyond) > SHARE_TOLERANCE_E6:
             found.append(Difference(token=token, amount_e6=beyond))
     return found
 
 
-def _recent(account: Account, since: Micros) -> Iterable[Fill]:
-    yield from account.unsettled.values()
-    yield from (fill for fill in account.fresh.values() if fill.heard_at >= since)
+def _loose(account: Account, since: Micros) -> list[tuple[Fill, int]]:
+    """Return the fills the venue may not have counted yet (sign 1), or may still count though they are void (-1)."""
+    recent = {name: fill for name, fill in account.fresh.items() if fill.heard_at >= since}
+    return [(fill, -1 if fill.void else 1) for fill in (recent | account.unsettled).values()]
 
 
-def _counted_nowhere(fill: Fill) -> bool:
-    # a void fill is in neither ledger: a failed trade never moved anything
-    return fill.void
+def _bought(fill: Fill) -> int:
+    return fill.shares_e6 if fill.is_buy else -fill.shares_e6
 
 
 def _range(changes: Sequence[int]) -> tuple[int, int]:
@@ -145,9 +150,7 @@ def explain(
         if _takes(left, cost(payout, gone, "down")):
             del left[token]
             move = f"redeem:{token}:{at}"
-            moves.append(
-                ev.Redeemed(at=at, move_id=move, token=token, shares_e6=gone, payout_e4=payout, event_time=at)
-            )
+            moves.append(ev.Redeemed(at=at, move_id=move, token=token, shares_e6=gone, payout_e4=payout, event_time=at))
     rest = [Difference(token=token, amount_e6=amount) for token, amount in left.items() if _matters(token, amount)]
     return moves, rest
 
@@ -219,8 +222,3 @@ def aliens(account: Account, snapshot: AccountSnapshot) -> tuple[list[OrderRepor
     orders = [one for one in snapshot.orders if one.order_id not in account.by_id]
     fills = [one for one in snapshot.fills if one.order_id not in account.by_id and one.event_time > opened]
     return orders, fills
-
-
-def minutes(micros: int) -> str:
-    """Return a duration for people."""
-    return f"{micros / (60 * SECOND):.1f} min"

@@ -15,7 +15,7 @@ import msgspec
 from edgeworth.core.book import BookSnapshot
 from edgeworth.core.orders import Instrument, Intent, TimeInForce
 from edgeworth.core.units import ONE_PRICE, ONE_USD, Micros
-from edgeworth.engine.cost import LOT_E6, NO_FEE, FeeTerms, affordable_e6, lots_down, reserve_e6
+from edgeworth.engine.cost import FEE_CUSHION_E6, LOT_E6, NO_FEE, FeeTerms, affordable_e6, lots_down, reserve_e6
 from edgeworth.trading.exposure import EventBook
 from edgeworth.trading.halts import Halt, TradingState, concerning, raise_halt
 from edgeworth.trading.limits import PPM, Limits
@@ -82,7 +82,6 @@ class RiskView(msgspec.Struct, frozen=True, kw_only=True):
     event_book: EventBook | None = None
     halts: tuple[Halt, ...] = ()
     reconciled_at: Micros | None = None
-    feed_whole: bool = False
 
 
 class MarketView(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,6 +102,7 @@ class MarketView(msgspec.Struct, frozen=True, kw_only=True):
 class MachineView(msgspec.Struct, frozen=True, kw_only=True):
     """What is known about the venue as a whole and about this machine; `skew` is our clock minus the venue's.
 
+    `feed_whole`: no event of own orders can have been missed since the last complete snapshot.
     `real`: the money is real, so evidence and `max_capital` count. `heartbeat_at`: the last answered one, None where
     the venue needs none (then `needs_heartbeat` is False).
     """
@@ -115,6 +115,7 @@ class MachineView(msgspec.Struct, frozen=True, kw_only=True):
     disk_free: int = 0
     needs_heartbeat: bool = False
     heartbeat_at: Micros | None = None
+    feed_whole: bool = False
 
 
 class World(msgspec.Struct, frozen=True, kw_only=True):
@@ -204,7 +205,7 @@ def _machine(intent: Intent, view: RiskView, world: World, limits: Limits) -> De
         return _deny(RiskCode.HEARTBEAT_LATE, **_age(machine.heartbeat_at, view.now, limits.heartbeat_age))
     if not _fresh(view.reconciled_at, view.now, limits.reconcile_age, limits):
         return _deny(RiskCode.NOT_RECONCILED, **_age(view.reconciled_at, view.now, limits.reconcile_age))
-    return None if view.feed_whole else _deny(RiskCode.ACCOUNT_FEED_GAP)
+    return None if machine.feed_whole else _deny(RiskCode.ACCOUNT_FEED_GAP)
 
 
 _VENUE: Final = {
@@ -353,8 +354,10 @@ def _losses(view: RiskView, world: World, limits: Limits) -> Decision | None:
 
 def _rooms(intent: Intent, view: RiskView, world: World, limits: Limits) -> list[tuple[RiskCode, int]]:
     """Return the dollars left under each cap."""
-    capital = max(view.equity_e6, 0)
-    used, rooms = view.exposure, [(RiskCode.MAX_ORDER, limits.max_order_e6)]
+    capital, used = max(view.equity_e6, 0), view.exposure
+    # the cushion for the rounding of many fees is reserved, but it does not make a single order too large
+    cushion = FEE_CUSHION_E6 if fee_terms(intent).rate_e6 else 0
+    rooms = [(RiskCode.MAX_ORDER, limits.max_order_e6 + cushion)]
     if world.machine.real:
         capital = min(capital, limits.max_capital_e6)
         asked = reserve_e6(intent.price_e4, intent.shares_e6, fee_terms(intent))

@@ -47,8 +47,14 @@ def test_what_is_affordable_is_exactly_the_most(budget: int, price: int, fee: Fe
     assert reserve_e6(price, shares + LOT_E6, fee) > budget
 
 
-@given(st.integers(1, 9_999), st.lists(st.tuples(st.integers(1, 9_999), st.integers(1, 5_000)), min_size=1, max_size=100), fees)
-def test_no_split_into_fills_costs_more_than_the_reserve(limit: int, parts: list[tuple[int, int]], fee: FeeTerms) -> None:
+@given(
+    st.integers(1, 9_999),
+    st.lists(st.tuples(st.integers(1, 9_999), st.integers(1, 5_000)), min_size=1, max_size=100),
+    fees,
+)
+def test_no_split_into_fills_costs_more_than_the_reserve(
+    limit: int, parts: list[tuple[int, int]], fee: FeeTerms
+) -> None:
     """Whatever the prices below the limit and however many fills (up to a hundred), the reserve covers them."""
     fills = [(min(price, limit), lots * LOT_E6) for price, lots in parts]
     whole = sum(shares for _, shares in fills)

@@ -44,7 +44,9 @@ def test_published_values(case, spread: float | None, growth: float, stakes: dic
     assert found.method == "programme"
     assert 0 <= found.gap <= MAX_GAP
     assert found.growth == pytest.approx(growth, abs=6e-9)
-    np.testing.assert_allclose(_staked(problem, found), [stakes.get(k, 0.0) for k in range(len(problem.legs))], atol=6e-5)
+    np.testing.assert_allclose(
+        _staked(problem, found), [stakes.get(k, 0.0) for k in range(len(problem.legs))], atol=6e-5
+    )
 
 
 def test_published_reserve_of_the_exclusive_formula() -> None:
@@ -77,6 +79,20 @@ def test_what_is_held_already_is_not_bought_twice() -> None:
     fresh = Problem(one_winner(np.array([0.6])), (Leg(0, True, (0.5,), (ENDLESS,)),), 1_000.0, 800.0)
     assert solve(fresh).totals[0] == pytest.approx(400.0, abs=0.05)
     assert solve(fresh._replace(held=held)).totals[0] == pytest.approx(0.0, abs=0.05)
+
+
+def test_a_hedge_of_nothing_is_left_alone() -> None:
+    """YES of one level and NO of the next cost together what they pay: no growth, so no money is locked up."""
+    p = np.array([0.0978, 0.0978])
+    legs = (Leg(0, False, (1 - p[0],), (30.0,)), Leg(1, True, (p[1],), (30.0,)))
+    assert solve(Problem(nested(p), legs, 100.0, 26.0)).totals == (0.0, 0.0)
+
+
+def test_carry_shrinks_what_is_locked_up() -> None:
+    legs = (Leg(0, True, (0.5,), (ENDLESS,)),)
+    free, dear = (solve(Problem(one_winner(np.array([0.6])), legs, 1.0, 1.0, carry=c)).totals[0] for c in (0.0, 0.04))
+    # the gain per dollar falls from .2 to .16, and so does the stake, nearly
+    assert dear / free == pytest.approx(0.8, abs=0.02)
 
 
 def test_nothing_to_decide_is_nothing() -> None:
@@ -131,7 +147,10 @@ def _random_problem(rows, chain: bool, cash: float, cap: float) -> Problem:
 def test_never_more_than_cash_caps_or_book_and_never_worse_than_a_closed_form(rows, chain, cash, cap) -> None:
     problem = _random_problem(rows, chain, cash, cap)
     found = solve(problem)
-    spent = [sum(c * x for c, x in zip(leg.cost, xs, strict=True)) for leg, xs in zip(problem.legs, found.shares, strict=True)]
+    spent = [
+        sum(c * x for c, x in zip(leg.cost, xs, strict=True))
+        for leg, xs in zip(problem.legs, found.shares, strict=True)
+    ]
     assert sum(spent) <= cash + 1e-9
     assert spent[0] <= cap + 1e-9
     for leg, xs in zip(problem.legs, found.shares, strict=True):
@@ -144,10 +163,17 @@ def test_never_more_than_cash_caps_or_book_and_never_worse_than_a_closed_form(ro
 
 
 @settings(max_examples=12)
-@given(st.tuples(st.floats(0.2, 0.5), st.floats(0.1, 0.4)), st.tuples(st.floats(-0.1, 0.02), st.floats(-0.1, 0.02)), st.booleans())
+@given(
+    st.tuples(st.floats(0.2, 0.5), st.floats(0.1, 0.4)),
+    st.tuples(st.floats(-0.1, 0.02), st.floats(-0.1, 0.02)),
+    st.booleans(),
+)
 def test_optimum_against_every_portfolio_of_hundredths(p, off, second_is_yes) -> None:
     scenarios = one_winner(np.array(p))
-    cost = [float(np.clip(scenarios.probability(k, is_yes=yes) + o, 0.05, 0.95)) for k, (o, yes) in enumerate(zip(off, (True, second_is_yes), strict=True))]
+    cost = [
+        float(np.clip(scenarios.probability(k, is_yes=yes) + o, 0.05, 0.95))
+        for k, (o, yes) in enumerate(zip(off, (True, second_is_yes), strict=True))
+    ]
     size = 2.5
     legs = (Leg(0, True, (cost[0],), (size,)), Leg(1, second_is_yes, (cost[1],), (size,)))
     problem = Problem(scenarios, legs, 8.0, 8.0)

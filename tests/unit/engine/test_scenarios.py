@@ -58,7 +58,7 @@ def test_intervals_of_one_value() -> None:
     ],
 )
 def test_impossible_probabilities_are_refused(build) -> None:
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match=r"probability|possible|fall"):
         build()
 
 

@@ -177,7 +177,7 @@ def _formulas() -> list[tuple[str, str, str, tuple[str, ...], str, Formula]]:
     """Return (name, group, unit, inputs, doc, formula) of every column, in order."""
     found: list[tuple[str, str, str, tuple[str, ...], str, Formula]] = []
 
-    def add(group: str, unit: str, inputs: tuple[str, ...], name: str, doc: str, formula: Formula) -> None:  # noqa: PLR0913, PLR0917
+    def add(group: str, unit: str, inputs: tuple[str, ...], name: str, doc: str, formula: Formula) -> None:
         found.append((name, group, unit, inputs, doc, formula))
 
     _returns(add)
@@ -270,7 +270,9 @@ def _volatility(add: Add) -> None:
     )  # fmt: skip
     doc = "sqrt(mean of ln(high / low) ** 2 over 32 candles / (4 ln 2)) (M. Parkinson, Journal of Business 53, 1980)."
     add("volatility", "ln per candle", ("high", "low"), "parkinson_32", doc, lambda g: g.parkinson(32))
-    doc = "Root of the exponential mean of squared log-returns, alpha 2 / 33, nearly RiskMetrics' 0.94 (J.P. Morgan, 1996)."
+    doc = (
+        "Root of the exponential mean of squared log-returns, alpha 2 / 33: about RiskMetrics' 0.94 (J.P. Morgan 1996)."
+    )
     add("volatility", "ln per candle", _CLOSE, "ewma_volatility_32", doc, lambda g: g.smooth_volatility(32))
 
 

@@ -1,11 +1,11 @@
 """Loops over one stretch of the workspace: each value is made of values at its own row, or a fixed number before it.
 
-Every function writes `n` values from position `o` on, of operands that begin at `a`, `b`, `c`. Stretches of operands and
-result never overlap, and no loop carries anything from one turn to the next, so that the compiler uses SIMD.
+Every function writes `n` values from position `o` on, of operands that begin at `a`, `b`, `c`. Stretches of operands
+and result never overlap, and no loop carries anything from one turn to the next, so that the compiler uses SIMD.
 """
 
 import math
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ import numpy.typing as npt
 from edgeworth.features.technical.compiled import step
 
 Work = npt.NDArray[np.float64]
+Pair = tuple[int, int]
 
 FLAT_STRENGTH: Final = 50.0
 
@@ -99,7 +100,7 @@ def gain(work: Work, o: int, a: int, b: int, n: int) -> None:
 
 
 @step
-def ratio(work: Work, o: int, a: int, b: int, n: int, scale: float) -> None:  # noqa: PLR0913, PLR0917
+def ratio(work: Work, o: int, a: int, b: int, n: int, scale: float) -> None:
     """Write scale a / b."""
     out, x, y = work[o : o + n], work[a : a + n], work[b : b + n]
     for i in range(n):
@@ -107,7 +108,7 @@ def ratio(work: Work, o: int, a: int, b: int, n: int, scale: float) -> None:  # 
 
 
 @step
-def apart(work: Work, o: int, a: int, b: int, c: int, n: int) -> None:  # noqa: PLR0913, PLR0917
+def apart(work: Work, o: int, a: int, b: int, c: int, n: int) -> None:
     """Write (a - b) / c."""
     out, x, y, z = work[o : o + n], work[a : a + n], work[b : b + n], work[c : c + n]
     for i in range(n):
@@ -175,7 +176,7 @@ def root(work: Work, o: int, a: int, n: int, scale: float) -> None:
 
 
 @step
-def linear(work: Work, o: int, a: int, n: int, scale: float, offset: float) -> None:  # noqa: PLR0913, PLR0917
+def linear(work: Work, o: int, a: int, n: int, scale: float, offset: float) -> None:
     """Write scale a + offset."""
     out, x = work[o : o + n], work[a : a + n]
     for i in range(n):
@@ -193,7 +194,7 @@ def pair(work: Work, o: int, q: int, a: int, b: int, n: int) -> None:
 
 
 @step
-def merge(work: Work, out: tuple[int, int], left: tuple[int, int], right: tuple[int, int], n: int, sizes: Any) -> None:  # noqa: PLR0913, PLR0917
+def merge(work: Work, out: Pair, left: Pair, right: Pair, n: int, sizes: tuple[float, float]) -> None:
     """Write the mean and the sum of squared deviations of two adjacent windows together.
 
     Chan, Golub and LeVeque, Updating formulae and a pairwise algorithm for computing sample variances (1979), eq. 1.5:

@@ -84,7 +84,9 @@ class Graph:
         self.inputs = [Series(None, 1) for _ in range(INPUTS)]
         self.open, self.high, self.low, self.close, self.volume, self.missing = self.inputs
 
-    def make(self, kind: int, *operands: Operand, numbers: Sequence[float] = (), results: int = 1, more: int = 0) -> Any:
+    def make(
+        self, kind: int, *operands: Operand, numbers: Sequence[float] = (), results: int = 1, more: int = 0
+    ) -> Any:
         """Return the result of an operation, or its results; they are ready `more` rows after the last operand is."""
         placed = tuple((x.series, x.back) if isinstance(x, Lagged) else (x, 0) for x in operands)
         key = (kind, tuple((id(series), back) for series, back in placed), tuple(numbers))

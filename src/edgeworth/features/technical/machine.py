@@ -7,7 +7,6 @@ candle: the same loops serve a whole history and the live bot. Nothing in here c
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from edgeworth.features.technical import elementwise as each
 from edgeworth.features.technical import sequential as carried
@@ -29,7 +28,7 @@ ROW, LAST, INTERVAL, KNOWN, MOST, FILLED, SEEN, PROGRESS = range(8)
 
 
 @step
-def _store(work: Work, a: int, n: int, hidden: int, out: Any, where: Ints, gaps: bool) -> None:  # noqa: FBT001, PLR0913, PLR0917
+def _store(work: Work, a: int, n: int, hidden: int, out: Any, where: Ints, gaps: bool) -> None:  # noqa: PLR0913, PLR0917
     """Write a column's stretch to the rows of its candles; the first `hidden` values are not defined yet."""
     x = work[a : a + n]
     hidden = max(0, min(hidden, n))
@@ -39,15 +38,14 @@ def _store(work: Work, a: int, n: int, hidden: int, out: Any, where: Ints, gaps:
                 out[where[i]] = x[i] if i >= hidden else np.nan
         return
     result = out[where[0] : where[0] + n]
-    for i in range(hidden):
-        result[i] = np.nan
-    for i in range(hidden, n):
+    for i in range(n):
         result[i] = x[i]
+    result[:hidden] = np.nan
 
 
 @step
-def _run(lines: Ints, numbers: State, work: Work, state: State, clock: Any, target: Any) -> None:  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917
-    """Run every line of a plan over one stretch: `clock` is (where it begins, candles in it, candles before it, time)."""
+def _run(lines: Ints, numbers: State, work: Work, state: State, clock: Any, target: Any) -> None:  # noqa: C901, PLR0912, PLR0915
+    """Run every line of a plan over one stretch: `clock` says which (see `advance`)."""
     p, n, before, opens, interval = clock
     single, exact, where, gaps = target
     for place in range(len(lines)):

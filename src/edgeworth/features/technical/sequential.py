@@ -24,7 +24,7 @@ FINE, UNORDERED, OFF_GRID, IMPLAUSIBLE = 0, 1, 2, 3
 
 
 @step
-def _warm(value: float, x: float, seen: int, period: int, alpha: float) -> float:  # noqa: PLR0917
+def _warm(value: float, x: float, seen: int, period: int, alpha: float) -> float:
     if seen <= 0:
         return 0.0
     if seen <= period:
@@ -75,7 +75,7 @@ def smooth(work: Work, at: Ints, place: tuple[int, int, int], state: State, numb
 
 @step
 def since_cross(work: Work, at: tuple[int, int, int], place: tuple[int, int, int], state: State) -> None:
-    """Write how many rows ago the order of `a` and `b` last changed; NaN before that happened, equality changes nothing.
+    """Write how many rows ago the order of `a` and `b` last changed; NaN before that; equality changes nothing.
 
     `at` is (result, a, b), `place` is (values to write, values seen before, values to pass over). State: sign, count.
     """
@@ -99,7 +99,7 @@ def since_cross(work: Work, at: tuple[int, int, int], place: tuple[int, int, int
 
 
 @step
-def unbroken(work: Work, o: int, a: int, n: int, state: State, most: float) -> None:  # noqa: PLR0913, PLR0917
+def unbroken(work: Work, o: int, a: int, n: int, state: State, most: float) -> None:
     """Write how many rows before this one `a` has been 0 without a break, at most `most`. State: the next count."""
     out, missing = work[o : o + n], work[a : a + n]
     count = state[0]
@@ -113,7 +113,7 @@ def unbroken(work: Work, o: int, a: int, n: int, state: State, most: float) -> N
 
 
 @step
-def day_progress(work: Work, o: int, n: int, opens: int, interval: int, day: int) -> None:  # noqa: PLR0913, PLR0917
+def day_progress(work: Work, o: int, n: int, opens: int, interval: int, day: int) -> None:
     """Write which share of the UTC day has passed at the close of each row; `opens` is when the first one opens."""
     out = work[o : o + n]
     passed = (opens + interval) % day
@@ -200,7 +200,7 @@ def plausible(candles: Any, interval: int, last: int) -> tuple[int, int]:
 def broken(t: Ints, progress: Ints) -> bool:
     """Return whether the next candle comes after too long a gap; `progress` as in `load`."""
     row, last, interval, known, most = progress[0], progress[1], progress[2], progress[3], progress[4]
-    return known == 1 and (t[row] - last) // interval > most + 1
+    return bool(known == 1 and (t[row] - last) // interval > most + 1)
 
 
 @step

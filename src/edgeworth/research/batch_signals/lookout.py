@@ -11,7 +11,7 @@ from edgeworth.core.config import Settings
 from edgeworth.core.errors import DataError
 from edgeworth.core.panel import UNKNOWN_TIME, Int64s, Outcomes, Panel
 from edgeworth.core.paths import Home
-from edgeworth.core.units import DAY, HOUR
+from edgeworth.core.units import DAY, HOUR, MINUTE
 from edgeworth.features.definitions import KERNELS, Kind, closure
 from edgeworth.features.registry import View, keep_categories
 from edgeworth.forecasting.firing import fire_all
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from edgeworth.store.versions import Ends
 
 _HISTORY_LASTS: Final = HOUR  # how long what was learned is kept before the store is asked again
+_TAIL_LASTS: Final = 6 * HOUR  # how long only new snapshots are read before all are read again
+_OVERLAP: Final = 10 * MINUTE  # how long after it was known a snapshot may be written and still be seen at once
 _LOOK_BACK: Final = 3 * DAY  # snapshots read at least, so that a market's usual spacing is seen
 _DEEPEST: Final = 30 * DAY
 _CHECKED: Final = 300  # rows on which the rules are checked
@@ -84,6 +86,15 @@ class _History:
 
 
 @dataclass(frozen=True, slots=True)
+class _Tail:
+    """Snapshots read from the store: all at `loaded_at`, what came since then up to `until`."""
+
+    snapshots: "pl.DataFrame"
+    loaded_at: int
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
 class _Merged:
     """Markets that may be open, the numbers of those closed, counts of what was left out, and the newest price's t."""
 
@@ -105,14 +116,13 @@ class Lookout:
         self._scope, self._others = scope or Scope(), tuple(others)
         self._history: _History | None = None
         self._facts: tuple[pl.DataFrame, Ends] | None = None
+        self._tail: _Tail | None = None
         self._checked = False
 
     def look(self, as_of: int) -> Board:
         """Return what could be known of the open markets at `as_of`; raises DataError store-empty | no-prices."""
-        from edgeworth.store.recent import read_recent
-
         history = self._learned(as_of)
-        recent = read_recent(self._home, as_of - self._depth(), as_of)
+        recent = self._recent(as_of)
         points = panels.read_points(recent.snapshots)
         if history.data is None and not len(points.market_no):
             raise DataError("no-prices", f"no price in {self._home.root} was known by then")
@@ -126,6 +136,26 @@ class Lookout:
         speakers: list[Speaker] = [*history.speakers, *self._others]
         said = tuple(listen(board.panel, board.row, speakers, as_of)) if len(board) else ()
         return replace(board, said=said, speakers=tuple(history.speakers), calls=recent.calls, limited=recent.limited)
+
+    def _recent(self, as_of: int) -> "Recent":
+        """Return what became known lately; of snapshots only what came since the last look is read, for hours.
+
+        A snapshot known shortly before the last look may have been written after it: the last minutes are read again.
+        """
+        import polars as pl
+
+        from edgeworth.store.recent import read_recent
+
+        since, kept = as_of - self._depth(), self._tail
+        if kept is None or not kept.until <= as_of < kept.loaded_at + _TAIL_LASTS:
+            found = read_recent(self._home, since, as_of)
+            self._tail = _Tail(found.snapshots, as_of, as_of)
+            return found
+        found = read_recent(self._home, kept.until - _OVERLAP, as_of, _HISTORY_LASTS)
+        rows = pl.concat([kept.snapshots.filter(pl.col("known_at") > since), found.snapshots])
+        rows = rows.unique(("market_no", "source", "known_at", "event_time"), maintain_order=True)
+        self._tail = _Tail(rows.sort("market_no", "known_at", maintain_order=True), kept.loaded_at, as_of)
+        return replace(found, snapshots=self._tail.snapshots)
 
     def _learned(self, as_of: int) -> _History:
         """Return the history, read anew when it is older than an hour or lies beyond `as_of`."""

@@ -73,7 +73,7 @@ class Scanner:
         now = self.clock.now()
         as_of = now if self.plan.as_of is None else self.plan.as_of
         with self.journal.turn() as seen:
-            board, found, inputs = self._look(as_of)
+            board, found, inputs = self.look(as_of)
             batch, record = _Assembly(self, (board, found, inputs), seen, now).build()
             if not batch.dedupe_summary.input_items:
                 self.journal.note(seen, record)
@@ -81,7 +81,7 @@ class Scanner:
                 self.journal.write(seen, batch.to_dict(), record)
         return batch
 
-    def _look(self, as_of: int) -> tuple[Board, review.Candidates, Mapping[str, str]]:
+    def look(self, as_of: int) -> tuple[Board, review.Candidates, Mapping[str, str]]:
         """Return the board of an instant with its candidates; that of a fixed instant is made once."""
         kept = self._board
         if kept is None or kept[0].as_of != as_of:

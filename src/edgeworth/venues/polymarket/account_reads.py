@@ -127,7 +127,9 @@ class AccountReads:
         """Return a fill with the fee it pays: a maker none, a taker by the market's schedule."""
         if fill.is_maker:
             return fill
-        fee = self._fees.get(fill.token) or await self._ask_fee(fill.token, condition)
+        fee = self._fees.get(fill.token)
+        if fee is None:
+            fee = self._fees[fill.token] = await self.stated_fee(condition)
         paid = taker_fee_e6(fill.shares_e6, fill.price_e4, fee.rate_e6, fee.exponent_e6)
         return msgspec.structs.replace(fill, fee_e6=UsdE6(paid))
 
@@ -171,7 +173,8 @@ class AccountReads:
             raise Refused("venue-drift", "the venue's answer about restrictions has no known shape")
         return stated
 
-    async def _ask_fee(self, token: str, condition: str) -> Fee:
+    async def stated_fee(self, condition: str) -> Fee:
+        """Return the fee schedule the venue states for a market."""
         row = decoded(await self._http.get("clob", f"/clob-markets/{condition}", route="other"))
         if not isinstance(row, dict):
             raise Refused("venue-drift", "the venue's answer about a market has no known shape")
@@ -180,8 +183,7 @@ class AccountReads:
         exponent = convert.scaled(stated.get("e", 1), 1_000_000)
         if rate is None or exponent is None:
             raise Refused("venue-drift", "the venue states a fee of no known shape")
-        self._fees[token] = Fee(rate, exponent)
-        return self._fees[token]
+        return Fee(rate, exponent)
 
     async def _listing(self, path: str, params: Params, route: str) -> Listing:
         rows: list[Any] = []

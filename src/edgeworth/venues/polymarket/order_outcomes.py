@@ -2,8 +2,9 @@
 
 Taken: success, no error, the order's own id and a known status; or the refusal of a duplicate. Refused: an explicit
 refusal with status 200, or one of the venue's documented refusals. Everything else proves nothing, above all any 5xx,
-an answer that cannot be read, a success without an id, and a delayed match. The detail `refused` of an error is True
-where the order was certainly not taken; `restriction` names a state of the whole venue.
+an answer that cannot be read, a success without an id, and a delayed match. So Rejected, Retryable and Fatal all say
+that this attempt was certainly not taken (detail `refused`), Unknown says nothing; its detail `restriction` names a
+state of the whole venue.
 """
 
 from typing import Any, Final, NamedTuple
@@ -87,8 +88,6 @@ def read_answer(payload: Payload, order_id: str) -> Taken:
         _refuse(words, payload.status)
         if payload.status == 401:
             raise Fatal("venue-unauthorised", f"the venue answered 401: {words}", status=401, refused=True)
-    if payload.status == 403:
-        raise Fatal("venue-forbidden", "the venue does not serve this client or place", status=403, refused=False)
     raise _uncertain(payload, words)
 
 
@@ -101,7 +100,8 @@ def _success(payload: Payload, row: dict[str, Any] | None, order_id: str) -> Tak
     )  # fmt: skip
     if found.success is True and not found.words and found.order_id and found.status in TAKEN:
         if found.order_id != order_id:
-            raise Fatal("order-id-differs", f"signed as {order_id}, taken as {found.order_id[:80]}", refused=False)
+            words = f"signed as {order_id}, taken as {found.order_id[:80]}"
+            raise Unknown("order-id-differs", words, status=payload.status, refused=False)
         return _taken(found)
     if _DUPLICATED in found.words.lower():
         return Taken("duplicate")

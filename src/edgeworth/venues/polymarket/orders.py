@@ -282,10 +282,17 @@ class ClobVenue:
     def _sign(self, method: str, path: str, body: bytes | None, *, guard: bool = False) -> Callable[[], dict[str, str]]:
         def headers() -> dict[str, str]:
             if guard:
-                self._may_send()
+                self._ask_leave()
             return self._requester.headers(self._venue_now() // SECOND, method, path, body or b"")
 
         return headers
+
+    def _ask_leave(self) -> None:
+        try:
+            self._may_send()
+        except VenueError as error:  # whatever it says, nothing was sent
+            error.details["sent"] = False
+            raise
 
     async def _send(self, method: str, path: str, body: bytes | None, route: str) -> Payload:
         return await self._http.send(method, path, body, route=route, headers=self._sign(method, path, body))

@@ -1,0 +1,271 @@
+"""The journal of trading on disk: a list of entries that only grows, one durable transaction per deed.
+
+A home has one journal per venue and account (`name`), each with its own chain. SQLite is used through its own driver
+with three prepared statements, because a commit stands between every decision and its order: WAL, synchronous=FULL and
+BEGIN IMMEDIATE as everywhere in the store. A PostgreSQL server does the same under an advisory lock.
+
+What entries mean is not known here; `trading.journal` gives them meaning.
+"""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
+from zlib import crc32
+
+from edgeworth.core.errors import AccessError
+from edgeworth.core.paths import Home
+from edgeworth.store.engines import listen, prepare_file, server_engine, translated
+from edgeworth.store.ledger_db import Ledger
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+T = TypeVar("T")
+Fault = Callable[[str], None]
+
+_PAGE: Final = 5_000
+_COLUMNS: Final = "event_no, at, kind, subject, body, chain"
+_NUMBERED: Final = f"SELECT {_COLUMNS} FROM trading_events WHERE journal = ? AND event_no > ?"  # noqa: S608
+_READ: Final = f"{_NUMBERED} ORDER BY event_no LIMIT {_PAGE}"
+_ABOUT: Final = f"{_NUMBERED} AND subject = ? ORDER BY event_no LIMIT {_PAGE}"
+_HEAD: Final = "SELECT event_no, chain FROM trading_events WHERE journal = ? ORDER BY event_no DESC LIMIT 1"
+_ADD: Final = f"INSERT INTO trading_events (journal, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+
+
+class Entry(NamedTuple):
+    """One line: its number from 1, when (microseconds), what kind, about whom, its JSON, the chain up to it."""
+
+    number: int
+    at: int
+    kind: str
+    subject: str
+    body: bytes
+    chain: str
+
+
+class Line(Protocol):
+    """Anything with the fields of an `Entry`."""
+
+    @property
+    def number(self) -> int: ...  # noqa: D102
+    @property
+    def at(self) -> int: ...  # noqa: D102
+    @property
+    def kind(self) -> str: ...  # noqa: D102
+    @property
+    def subject(self) -> str: ...  # noqa: D102
+    @property
+    def body(self) -> bytes: ...  # noqa: D102
+    @property
+    def chain(self) -> str: ...  # noqa: D102
+
+
+class Statements(Protocol):
+    """How a database runs the statements above, inside a transaction."""
+
+    def select(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        """Return rows."""
+
+    def insert(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Add rows."""
+
+
+class TradingTransaction:
+    """One transaction of one journal."""
+
+    def __init__(self, name: str, statements: Statements) -> None:
+        self._name, self._statements = name, statements
+        self.added = 0
+
+    def head(self) -> tuple[int, str]:
+        """Return the number and the chain of the last entry, (0, "") without any."""
+        rows = self._statements.select(_HEAD, self._name)
+        return (int(rows[0][0]), str(rows[0][1])) if rows else (0, "")
+
+    def read(self, after: int) -> list[Entry]:
+        """Return the entries behind a number, in order."""
+        return list(_pages(self._statements, self._name, after, None))
+
+    def append(self, entries: Sequence[Line]) -> None:
+        """Add entries."""
+        rows = [
+            (self._name, one.number, one.at, one.kind, one.subject, one.body.decode(), one.chain) for one in entries
+        ]
+        self._statements.insert(_ADD, rows)
+        self.added += len(rows)
+
+
+class TradingLog:
+    """One journal's entries. Use `open`."""
+
+    def __init__(self, name: str, database: "_SqliteStatements | _ServerStatements") -> None:
+        self.name, self._database = name, database
+
+    @classmethod
+    def open(cls, home: Home, name: str, *, url: str | None = None, durable: bool = True) -> "TradingLog":
+        """Open the journal `name` of a home's ledger, or of a PostgreSQL database, creating what is missing.
+
+        `durable` refuses a server that acknowledges what is not on its disk yet. Raises AccessError home-unwritable |
+        disk-full | store-not-durable, DataError store-locked | store-newer | store-corrupt | store-unreachable.
+        """
+        if url is not None:
+            return cls(name, _ServerStatements(url, durable=durable))
+        Ledger.open(home).close()  # migrates where needed
+        return cls(name, _SqliteStatements(home))
+
+    @contextmanager
+    def write(self, fault: Fault) -> Iterator[TradingTransaction]:
+        """Begin a writing transaction, which excludes every other writer, of this process or another.
+
+        What was appended is on the disk when the block ends without an exception; otherwise nothing is. `fault` is told
+        journal.before-commit and journal.after-commit where something was appended.
+        """
+        with self._database.transaction(self.name) as commit:
+            transaction = TradingTransaction(self.name, self._database)
+            yield transaction
+            if transaction.added:
+                fault("journal.before-commit")
+            commit()
+        if transaction.added:
+            fault("journal.after-commit")
+
+    def read(self, after: int = 0, subject: str | None = None) -> Iterator[Entry]:
+        """Yield the committed entries behind a number, in order; `subject` chooses those about one order or intent."""
+        return _pages(self._database, self.name, after, subject)
+
+    def close(self) -> None:
+        """Release the connection."""
+        self._database.close()
+
+
+def _pages(statements: Statements, name: str, after: int, subject: str | None) -> Iterator[Entry]:
+    about = () if subject is None else (subject,)
+    while True:
+        rows = statements.select(_ABOUT if about else _READ, name, after, *about)
+        for number, at, kind, whom, body, chain in rows:
+            yield Entry(int(number), int(at), str(kind), str(whom), str(body).encode(), str(chain))
+        if len(rows) < _PAGE:
+            return
+        after = int(rows[-1][0])
+
+
+class _SqliteStatements:
+    """The ledger file, through one connection that stays open."""
+
+    def __init__(self, home: Home) -> None:
+        from sqlalchemy import create_engine
+
+        prepare_file(home.ledger_db, 0o600)
+        self._place = str(home.ledger_db)
+        self._engine = create_engine(f"sqlite+pysqlite:///{home.ledger_db}")
+        listen(self._engine, read_only=False)
+        self._raw = self._engine.raw_connection()
+        connection = self._raw.driver_connection
+        assert connection is not None
+        self._connection: sqlite3.Connection = connection
+
+    @contextmanager
+    def transaction(self, _name: str) -> Iterator[Callable[[], object]]:
+        connection = self._connection
+        with translated(self._place):
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield lambda: connection.execute("COMMIT")
+            finally:
+                if connection.in_transaction:  # something failed on the way: nothing of it stays
+                    connection.rollback()
+
+    def select(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        with translated(self._place):
+            return self._connection.execute(statement, values).fetchall()
+
+    def insert(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        self._connection.executemany(statement, rows)
+
+    def close(self) -> None:
+        self._raw.close()
+        self._engine.dispose()
+
+
+class _ServerStatements:
+    """A PostgreSQL server, driven from a thread with an event loop of its own, so that callers need none."""
+
+    def __init__(self, url: str, *, durable: bool) -> None:
+        self._place = url.rsplit("@", maxsplit=1)[-1]
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="trading-ledger", daemon=True)
+        self._thread.start()
+        self._engine: AsyncEngine = server_engine(url)
+        self._connection: AsyncConnection | None = None
+        try:
+            self._run(self._prepare(durable=durable))
+        except BaseException:
+            self.close()
+            raise
+
+    @contextmanager
+    def transaction(self, name: str) -> Iterator[Callable[[], object]]:
+        connection = self._run(self._begin(name))
+        self._connection = connection
+        try:
+            yield lambda: self._run(connection.commit())
+        finally:
+            self._connection = None
+            with contextlib.suppress(Exception):  # the transaction's own error says more than that of ending it
+                self._run(connection.close())
+
+    def select(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        return self._run(self._select(_dollars(statement), values))
+
+    def insert(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        assert self._connection is not None
+        self._run(self._connection.exec_driver_sql(_dollars(statement), list(rows)))
+
+    def close(self) -> None:
+        with contextlib.suppress(Exception):  # a server that is gone has nothing left to release
+            self._run(self._engine.dispose())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def _run(self, work: Coroutine[Any, Any, T]) -> T:
+        with translated(self._place):
+            return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    async def _prepare(self, *, durable: bool) -> None:
+        from edgeworth.store.migrate import upgrade
+
+        async with self._engine.connect() as connection:
+            for setting in ("fsync", "synchronous_commit") if durable else ():
+                value = (await connection.exec_driver_sql(f"SHOW {setting}")).scalar()
+                if value == "off":
+                    raise AccessError("store-not-durable", f"the database server at {self._place} has {setting} = off")
+            await connection.rollback()
+            async with connection.begin():
+                await connection.run_sync(lambda plain: upgrade(plain, "ledger"))
+
+    async def _begin(self, name: str) -> "AsyncConnection":
+        connection = await self._engine.connect()
+        try:
+            await connection.exec_driver_sql("SELECT pg_advisory_xact_lock($1)", (crc32(name.encode()),))
+        except BaseException:
+            await connection.close()
+            raise
+        return connection
+
+    async def _select(self, statement: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
+        if self._connection is not None:
+            return [tuple(row) for row in await self._connection.exec_driver_sql(statement, values)]
+        async with self._engine.connect() as connection:
+            return [tuple(row) for row in await connection.exec_driver_sql(statement, values)]
+
+
+def _dollars(statement: str) -> str:
+    """Write the places of values as PostgreSQL's driver does: $1, $2, ..."""
+    parts = statement.split("?")
+    return "".join(part + (f"${place}" if place < len(parts) else "") for place, part in enumerate(parts, 1))

@@ -1,0 +1,527 @@
+"""The order manager: one intent becomes at most one order, whatever fails on the way.
+
+    check and reserve (commit) -> sign -> bytes and SENDING (one commit) -> send -> record the answer
+
+A repetition sends the same bytes. After every await before a send, it is looked again whether the order may leave.
+Answers count by what they prove: a report proves that the order exists; `Retryable` that this attempt did not arrive;
+`Rejected` and `Fatal` that this attempt was refused, which proves that there is no order only if no earlier attempt
+ended in doubt; everything else, our own bugs included, proves nothing and makes the order UNKNOWN (`trading.ladder`).
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from edgeworth.core.clock import Clock
+from edgeworth.core.errors import AccessError, DataError, EdgeworthError, Fatal, Rejected, Retryable, VenueError
+from edgeworth.core.orders import (
+    AccountEvent,
+    ContinuityLost,
+    Intent,
+    OrderReport,
+    OrderState,
+    OrderVenue,
+    PreparedOrder,
+    TimeInForce,
+)
+from edgeworth.core.random import stream
+from edgeworth.core.units import MINUTE, SECOND, PriceE4
+from edgeworth.trading.account import Account
+from edgeworth.trading.halts import HaltCause, TradingState, concerning, state_of
+from edgeworth.trading.heart import Heart
+from edgeworth.trading.intake import Intake
+from edgeworth.trading.journal import Check, Fault, Journal, Verdict, no_fault
+from edgeworth.trading.ladder import EARLY, Ladder, LadderSettings, default_expiry
+from edgeworth.trading.order import Order
+from edgeworth.trading.reconcile import Payouts, Reconciliation, no_payout
+from edgeworth.trading.recovery import Marks, Recovery
+from edgeworth.trading.states import RESTING, UNCERTAIN
+
+SALT_BITS: Final = 48  # a JSON number that every reader keeps exact
+SHORTEST: Final = 3 * MINUTE  # the venue takes no GTD order that ends earlier
+_TOGETHER: Final = 8  # orders looked at at the same time
+_CANCEL_BATCH: Final = 100
+_FATAL: Final = {
+    "venue-forbidden": HaltCause.GEOBLOCK,
+    "venue-protocol": HaltCause.PROTOCOL,
+    "venue-banned": HaltCause.ERROR_RATE,
+}
+
+Gate = Callable[[Intent], str]
+
+
+def open_gate(_intent: Intent) -> str:
+    """Let every order leave."""
+    return ""
+
+
+def no_marks(_token: str) -> PriceE4 | None:
+    """Know no price."""
+    return None
+
+
+class ManagerSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How the manager behaves; durations in microseconds unless the name says seconds.
+
+    `lifetime`: of a GTD order that states none, and the longest allowed; `patience`: how long an attempt that certainly
+    did not arrive is repeated at once; `heartbeat_age`: how old the last answered heartbeat may be, 0 = the venue needs
+    none; `overlap`: how much further back than necessary fills are asked for; `kill_s`: how long `cancel_all` tries.
+    """
+
+    lifetime: int = 15 * MINUTE
+    patience: int = 10 * SECOND
+    first_wait_s: float = 0.25
+    heartbeat_s: float = 5.0
+    heartbeat_age: int = 10 * SECOND
+    resolve_s: float = 0.5
+    reconcile_s: float = 60.0
+    overlap: int = 15 * MINUTE
+    kill_s: float = 5.0
+    ladder: LadderSettings = LadderSettings()
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What the manager asks others.
+
+    `gate` is asked immediately before every sending, the first and all later ones, and answers "" or why not; `fault`
+    is the seam of simulations; `payouts` and `marks` know what a token paid out and what it is worth now.
+    """
+
+    gate: Gate = open_gate
+    fault: Fault = no_fault
+    payouts: Payouts = no_payout
+    marks: Marks = no_marks
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of an intent: `code` is allowed, a denial, or why it was refused; `order` is None when denied."""
+
+    code: str
+    text: str = ""
+    order: Order | None = None
+
+
+class Swept(msgspec.Struct, frozen=True, kw_only=True):
+    """The end of `cancel_all`: `verified` only if the venue was seen without open orders and none is in doubt.
+
+    `open` are the orders last seen open, `doubtful` those that may still arrive.
+    """
+
+    verified: bool
+    open: tuple[str, ...] = ()
+    doubtful: tuple[str, ...] = ()
+    text: str = ""
+
+
+class OrderManager:
+    """Submit, cancel, listen, recover. All it must remember is in the journal; it can be dropped at any instant.
+
+    `seed` makes the salts: a process that takes over must use the same one.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        venue: OrderVenue,
+        clock: Clock,
+        seed: int,
+        settings: ManagerSettings | None = None,
+        hooks: Hooks | None = None,
+    ) -> None:
+        self.settings = settings or ManagerSettings()
+        self.journal, self.venue, self.clock = journal, venue, clock
+        self.feed_whole = False
+        self._seed, self._hooks = seed, hooks or Hooks()
+        self.intake = Intake(journal, clock)
+        self.heart = Heart(venue, clock, self.settings.heartbeat_age)
+        self.recovery = Recovery(
+            self.intake,
+            venue,
+            lag=self.settings.ladder.lag,
+            overlap=self.settings.overlap,
+            payouts=self._hooks.payouts,
+            marks=self._hooks.marks,
+        )
+        self._ladder = Ladder(journal, venue, clock, self.settings.ladder, self._send_again)
+        self._in_flight: set[str] = set()
+        self._stopped = False
+        self._gaps = 0
+        self._risk_failed = ""
+
+    @property
+    def account(self) -> Account:
+        """Return the account; to be read only."""
+        return self.journal.account
+
+    # -- sending
+
+    async def submit(self, intent: Intent, check: Check) -> Outcome:
+        """Make at most one order of an intent; the same intent again returns what became of it.
+
+        `check` runs in the transaction that reserves. Returns when the venue answered or the answer is in doubt.
+        """
+        name = intent.intent_id
+        if name in self.account.orders:
+            return self._outcome(name)
+        salt, intent = self._salt(intent), self._complete(intent)
+        verdict = self.journal.reserve(intent, salt, lambda account: self._checked(account, check, intent))
+        if self._risk_failed:
+            self.intake.halt(HaltCause.RISK_FAILED, self._risk_failed)
+            self._risk_failed = ""
+        if verdict.intent is None:
+            order = self.account.orders.get(name)
+            return Outcome(code=verdict.code, text=verdict.text, order=order)
+        self._in_flight.add(name)
+        try:
+            prepared = await self._prepare(name, salt)
+            if prepared is not None:
+                self.journal.record_signed(prepared, sending=True)
+                await self._send(prepared)
+        finally:
+            self._in_flight.discard(name)
+        return self._outcome(name)
+
+    def _outcome(self, intent_id: str) -> Outcome:
+        order = self.account.orders[intent_id]
+        return Outcome(code=order.code or "allowed", text=order.text, order=order)
+
+    def _salt(self, intent: Intent) -> int:
+        """Draw the salt: the same intent gives the same one, so even two processes would make the same order."""
+        return int(stream(self._seed, "salt", intent.intent_id).integers(1, 2**SALT_BITS))
+
+    def _complete(self, intent: Intent) -> Intent:
+        if intent.expires_at is not None:
+            return intent
+        expiry = default_expiry(intent.time_in_force, self.clock.now(), self.settings.lifetime)
+        return msgspec.structs.replace(intent, expires_at=expiry)
+
+    def _checked(self, account: Account, check: Check, intent: Intent) -> Verdict:
+        """Check first what the manager itself knows; runs inside the reserving transaction."""
+        reason = self.blocked(intent, account)
+        if reason:
+            return Verdict(intent=None, code=reason, text="nothing is sent now")
+        if intent.time_in_force is TimeInForce.GTD:
+            life = (intent.expires_at or 0) - self.clock.now()
+            if not SHORTEST <= life <= self.settings.lifetime:
+                return Verdict(intent=None, code="bad-expiry", text=f"an order of {life / MINUTE:.1f} minutes")
+        try:
+            verdict = check(account)
+        except Exception as error:  # noqa: BLE001  (any failure of a check halts; the halt follows the transaction)
+            self._risk_failed = f"{type(error).__name__}: {error}"
+            return Verdict(intent=None, code="risk-failed", text=self._risk_failed)
+        if verdict.intent is None:
+            return verdict
+        return Verdict(intent=self._complete(verdict.intent), code=verdict.code, text=verdict.text)
+
+    async def _prepare(self, name: str, salt: int) -> PreparedOrder | None:
+        """Build and sign; None when the order cannot be built or may not leave any more: then it has been refused."""
+        intent = self.account.orders[name].intent
+        try:
+            prepared = await self.venue.prepare(intent, salt)
+        except EdgeworthError as error:
+            self.journal.record_refused(name, "illegal", error.code, error.message)
+            return None
+        except asyncio.CancelledError:
+            self.journal.record_refused(name, "never-sent", "interrupted")
+            raise
+        if prepared.order_id in self.account.by_id:
+            self.journal.record_refused(name, "illegal", "order-bad", "another intent gave the same order")
+            return None
+        reason = self.blocked(intent, self.account)
+        if reason:
+            self.journal.record_refused(name, "withheld", reason)
+            return None
+        return prepared
+
+    async def _send(self, prepared: PreparedOrder) -> None:
+        """Send until an answer proves something, the order may not leave any more, or patience ends."""
+        began, wait = self.clock.now(), self.settings.first_wait_s
+        jitter = stream(self._seed, "retry", prepared.order_id)
+        while True:
+            order = self.account.order(prepared.order_id)
+            reason = self._reason(order)
+            if reason:
+                if not order.uncertain and not order.seen:
+                    self.journal.record_refused(order.intent.intent_id, "withheld", reason)
+                return
+            retry = await self._attempt(prepared)
+            if retry is None:
+                return
+            if self.clock.now() - began > self.settings.patience:
+                self._refused(prepared.order_id, retry)
+                return
+            await self._pause(prepared.order_id, wait * (0.5 + jitter.random()))
+            self.journal.refresh()
+            wait *= 2
+
+    async def _attempt(self, prepared: PreparedOrder) -> Retryable | None:
+        """Send once; nothing is awaited between the last look and the venue. Returns the error to try again after."""
+        order_id = prepared.order_id
+        try:
+            self._hooks.fault("venue.before-send")
+            report = await self.venue.submit(prepared)
+            self._hooks.fault("venue.after-send")
+        except Retryable as error:
+            return error
+        except (Rejected, Fatal) as error:
+            self._refused(order_id, error)
+            if isinstance(error, Fatal):
+                self.intake.halt(_FATAL.get(error.code, HaltCause.ERROR_RATE), error.message)
+        except EdgeworthError as error:
+            self.journal.record_unsure(order_id, error.code, error.message)
+        except asyncio.CancelledError:
+            self.journal.record_unsure(order_id, "interrupted")
+            raise
+        except Exception as error:  # noqa: BLE001  (whatever failed after the bytes may have left proves nothing)
+            text = f"{type(error).__name__}: {error}"
+            self.journal.record_unsure(order_id, "internal", text)
+            self.intake.halt(HaltCause.ERROR_RATE, f"sending an order failed in a way that was not foreseen: {text}")
+        else:
+            self.intake.take_reports([report], "submit")
+        return None
+
+    async def _pause(self, order_id: str, seconds: float) -> None:
+        try:
+            await self.clock.sleep(seconds)
+        except asyncio.CancelledError:
+            order = self.account.order(order_id)
+            if not order.uncertain and not order.seen:
+                self.journal.record_refused(order.intent.intent_id, "withheld", "interrupted")
+            raise
+
+    def _refused(self, order_id: str, error: VenueError) -> None:
+        """Take in that one attempt certainly made no order; that says nothing about an earlier one in doubt."""
+        order = self.account.order(order_id)
+        if order.seen:
+            return
+        if order.uncertain:
+            again = isinstance(error, Retryable)
+            self.journal.record_unsure(order_id, error.code, error.message, refused=not again)
+        else:
+            self.journal.record_refused(order.intent.intent_id, "refused", error.code, error.message)
+
+    async def _send_again(self, order: Order) -> None:
+        """Send the bytes of an order in doubt once more."""
+        prepared, name = order.prepared, order.intent.intent_id
+        if prepared is None or name in self._in_flight:
+            return
+        self.journal.refresh()
+        if self._reason(self.account.order(prepared.order_id)):
+            return
+        self._in_flight.add(name)
+        try:
+            retry = await self._attempt(prepared)
+        finally:
+            self._in_flight.discard(name)
+        if retry is not None:
+            self._refused(prepared.order_id, retry)
+
+    # -- what stands in the way
+
+    def blocked(self, intent: Intent, account: Account) -> str:
+        """Return why no order may leave now, "" when it may; cheap, and asked after every await before a send."""
+        if not self.recovery.ready:
+            return "not-recovered"
+        if self._stopped:
+            return "halted"
+        if self.heart.lost:
+            return "heartbeat-late"
+        state = state_of(concerning(account.standing(), intent.strategy, intent.instrument.market_no))
+        if state is TradingState.HALTED:
+            return "halted"
+        if state is TradingState.REDUCING and intent.is_buy:
+            return "reducing"
+        if intent.expires_at is not None and intent.expires_at - EARLY <= self.clock.now():
+            return "bad-expiry"
+        return self._hooks.gate(intent)
+
+    def _reason(self, order: Order) -> str:
+        if order.cancel_wanted is not None:
+            return "cancelled"
+        if order.seen or order.closed:
+            return "known"
+        return self.blocked(order.intent, self.account)
+
+    # -- listening
+
+    def on_event(self, event: AccountEvent) -> None:
+        """Take in one event of the account's own feed."""
+        if isinstance(event, ContinuityLost):
+            self._gaps += 1
+            self.feed_whole = False
+        elif isinstance(event, OrderReport):
+            self.intake.take_reports([event], "stream")
+            self._ladder.hurry(event.order_id)
+        else:
+            self.intake.take_fills([event], "stream")
+
+    # -- cancelling
+
+    async def cancel(self, order_ids: Sequence[str], reason: str = "") -> None:
+        """Ask that orders go; one in doubt is cancelled as soon as it is known to exist, and never sent again."""
+        wanted = [name for name in order_ids if self.account.order(name).is_open]
+        self.journal.record_cancel_wanted(wanted, reason)
+        for name in wanted:
+            self._ladder.hurry(name)
+        await self._cancel_known()
+
+    async def _cancel_known(self) -> None:
+        """Cancel what is wanted gone and is known to rest, then look what is left of it."""
+        orders = [one for one in self.account.open.values() if one.cancel_wanted is not None and one.state in RESTING]
+        due = [order.order_id for order in orders if self._ladder.due(order)]
+        for begin in range(0, len(due), _CANCEL_BATCH):
+            batch = due[begin : begin + _CANCEL_BATCH]
+            refusals = await self.venue.cancel(batch)
+            for order_id in batch:
+                await self._ladder.climb(self.account.order(order_id))
+                order = self.account.order(order_id)
+                if order.state in RESTING and refusals.get(order_id) == "" and self._ladder.absent(order_id):
+                    self._ladder.gone(order)  # the venue says it is cancelled and does not know it any more
+
+    async def cancel_all(self, reason: str = "cancel-all") -> Swept:
+        """Cancel everything and look until no order is open; says so when that could not be seen in time."""
+        text = self._want_all_gone(reason)
+        deadline, wait = self.clock.monotonic() + self.settings.kill_s, self.settings.first_wait_s
+        left: tuple[str, ...] | None = None
+        while True:
+            try:
+                await self.venue.cancel_all()
+                left = await self._open_at_venue()
+            except VenueError as error:
+                text = error.message
+            if left == () or self.clock.monotonic() >= deadline:
+                break
+            await self.clock.sleep(wait)
+            wait = min(2 * wait, 1.0)
+        doubtful = tuple(one.order_id or "?" for one in self.account.open.values() if one.state in UNCERTAIN)
+        seen = left == ()
+        return Swept(verified=seen and not doubtful, open=left or (), doubtful=doubtful, text="" if seen else text)
+
+    def _want_all_gone(self, reason: str) -> str:
+        """Write down that every order is to go; where nothing can be written, cancelling matters more."""
+        known = [order.order_id for order in self.account.open.values() if order.is_open and order.order_id]
+        try:
+            self.journal.record_cancel_wanted(known, reason)
+        except (AccessError, DataError) as error:
+            return error.message
+        return ""
+
+    async def kill(self, reason: str, who: str) -> Swept:
+        """Halt first, then cancel everything; this halt is lifted by an operator only.
+
+        Where the halt cannot be written down, this process sends nothing more, and the outcome is not verified.
+        """
+        text = ""
+        try:
+            self.intake.halt(HaltCause.KILLED, f"{reason} ({who})")
+        except (AccessError, DataError) as error:
+            self._stopped, text = True, error.message
+        swept = await self.cancel_all("kill")
+        return msgspec.structs.replace(swept, verified=False, text=text) if text else swept
+
+    async def _open_at_venue(self) -> tuple[str, ...] | None:
+        snapshot = await self.venue.account(self.recovery.since())
+        if not snapshot.complete:
+            return None
+        self.recovery.take(snapshot)
+        left = tuple(one.order_id for one in snapshot.orders if one.status == "live")
+        for order in list(self.account.open.values()):
+            if order.cancel_wanted is not None and order.state in RESTING and order.order_id not in left:
+                self._ladder.gone(order)
+        return left
+
+    # -- recovery, reconciliation, doubts
+
+    async def recover(self) -> Reconciliation:
+        """Come up, after a crash as after an orderly stop; returns once the account agreed or trading is halted."""
+        return await self._agreeing(self.recovery.recover())
+
+    async def reconcile(self) -> Reconciliation:
+        """Compare with the venue once. Raises the venue's errors."""
+        return await self._agreeing(self.recovery.reconcile())
+
+    async def _agreeing(self, comparison: Awaitable[Reconciliation]) -> Reconciliation:
+        """Close the gaps, of feed and heartbeat, that were there before a comparison which agreed."""
+        gaps, answered = self._gaps, self.heart.answered
+        found = await comparison
+        if found.settled:
+            self.feed_whole = self._gaps == gaps
+            self.heart.reopen(answered)
+        return found
+
+    async def resolve_unknown(self) -> None:
+        """Take one pass over every order that is in doubt, may have ended, or is wanted gone."""
+        self.journal.refresh()
+        for order in list(self.account.open.values()):
+            if order.intent.intent_id not in self._in_flight:
+                self.recovery.settle_unfinished(order)
+        await _quietly(self._cancel_known())
+        due = [order for order in self.account.open.values() if self._doubtful(order) and self._ladder.due(order)]
+        for begin in range(0, len(due), _TOGETHER):
+            await asyncio.gather(*(_quietly(self._ladder.climb(order)) for order in due[begin : begin + _TOGETHER]))
+        alive = {order.order_id for order in self.account.open.values()}
+        self.recovery.missing &= alive
+        self._ladder.keep(alive)
+
+    def _doubtful(self, order: Order) -> bool:
+        if order.intent.intent_id in self._in_flight or not order.order_id or order.closed:
+            return False
+        late = order.expires_at is not None and self.clock.now() > order.expires_at - EARLY
+        in_doubt = order.state in {OrderState.UNKNOWN, OrderState.ACKED}
+        return in_doubt or order.order_id in self.recovery.missing or (late and order.state in RESTING)
+
+    # -- running
+
+    async def run(self) -> None:
+        """Follow the feed, beat, resolve and reconcile until cancelled; halts and raises on Fatal venue errors."""
+        loops = [self._follow(), self._resolving(), self._reconciling()]
+        if self.settings.heartbeat_age:
+            loops.append(self._beats())
+        tasks = [asyncio.ensure_future(loop) for loop in loops]
+        try:
+            await asyncio.gather(*tasks)
+        except Fatal as error:
+            self.intake.halt(_FATAL.get(error.code, HaltCause.ERROR_RATE), error.message)
+            raise
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _follow(self) -> None:
+        async for event in self.venue.events():
+            self.on_event(event)
+
+    async def _beats(self) -> None:
+        while True:
+            await self.heart.beat()
+            await self.clock.sleep(self.settings.heartbeat_s)
+
+    async def _resolving(self) -> None:
+        while True:
+            await self.resolve_unknown()
+            await self.clock.sleep(self.settings.resolve_s)
+
+    async def _reconciling(self) -> None:
+        """Reconcile every minute, and soon after a gap of the feed or a lost heartbeat."""
+        while True:
+            await _quietly(self.reconcile())
+            self.journal.flush()
+            until = self.clock.monotonic() + self.settings.reconcile_s
+            await self.clock.sleep(1.0)
+            while self.clock.monotonic() < until and self.feed_whole and not self.heart.lost:
+                await self.clock.sleep(1.0)
+
+
+async def _quietly(work: Awaitable[object]) -> None:
+    """Let a look fail: the next one comes. What says to stop passes."""
+    try:
+        await work
+    except Fatal:
+        raise
+    except VenueError:
+        return

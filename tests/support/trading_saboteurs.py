@@ -1,0 +1,302 @@
+"""Deliberate faults in order handling: each takes one safeguard away, and the simulation must notice it soon.
+
+A saboteur is a context manager that yields the parts to run with; what it patches is put back when it ends.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+
+from edgeworth.core.errors import Rejected, Unknown
+from edgeworth.core.orders import AccountSnapshot, OrderReport, OrderState, PreparedOrder, Settlement
+from edgeworth.trading import account as accounts
+from edgeworth.trading import journal as journals
+from edgeworth.trading import order as orders
+from edgeworth.trading.account import Account
+from edgeworth.trading.accounting import Ledger
+from edgeworth.trading.journal import Fault, MemoryDisk, MemoryJournal, MemoryLog
+from edgeworth.trading.order import Fill, Order
+from tests.support.trading_connection import Connection
+from tests.support.trading_world import Parts
+
+Saboteur = Callable[[], AbstractContextManager[Parts]]
+SABOTEURS: dict[str, Saboteur] = {}
+
+
+def saboteur(work: Callable[[], Iterator[Parts]]) -> Saboteur:
+    """List a saboteur under its name."""
+    made = contextmanager(work)
+    SABOTEURS[work.__name__] = made
+    return made
+
+
+@contextmanager
+def patched(owner: Any, name: str, value: Any) -> Iterator[None]:
+    """Put something else in the place of an attribute for a while."""
+    before = vars(owner)[name]
+    setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        setattr(owner, name, before)
+
+
+# --- the outbox ---------------------------------------------------------------------------------------------------
+
+
+class LazyLog(MemoryLog):
+    """Keep entries of some kinds in memory until another kind is committed."""
+
+    def __init__(self, disk: MemoryDisk, lazy: frozenset[str]) -> None:
+        super().__init__(disk)
+        self._lazy, self._waiting = lazy, list[journals.Entry]()
+
+    @contextmanager
+    def write(self, fault: Fault) -> Iterator[Any]:
+        transaction = _LazyTransaction(self.disk, self._waiting)
+        yield transaction
+        if not transaction.added:
+            return
+        self._waiting += transaction.added
+        if all(entry.kind in self._lazy for entry in transaction.added):
+            return
+        fault("journal.before-commit")
+        self.disk.entries.extend(self._waiting)
+        self._waiting.clear()
+        fault("journal.after-commit")
+
+    def read(self, after: int = 0, subject: str | None = None) -> Iterator[journals.Entry]:
+        every = (self.disk.entries + self._waiting)[after:]
+        return iter([one for one in every if subject is None or one.subject == subject])
+
+
+class _LazyTransaction:
+    def __init__(self, disk: MemoryDisk, waiting: list[journals.Entry]) -> None:
+        self._every = disk.entries + waiting
+        self.added: list[journals.Entry] = []
+
+    def head(self) -> tuple[int, str]:
+        return (self._every[-1].number, self._every[-1].chain) if self._every else (0, journals.GENESIS)
+
+    def read(self, after: int) -> list[journals.Entry]:
+        return self._every[after:]
+
+    def append(self, entries: Sequence[journals.Entry]) -> None:
+        self.added.extend(entries)
+
+
+def _lazy_journal(*kinds: str) -> Callable[..., MemoryJournal]:
+    def make(disk: MemoryDisk, clock: Any, fault: Fault) -> MemoryJournal:
+        journal = MemoryJournal(disk, clock, fault)
+        journal.log = LazyLog(disk, frozenset(kinds))
+        return journal
+
+    return make
+
+
+@saboteur
+def send_before_the_outbox_is_committed() -> Iterator[Parts]:
+    yield Parts(journal=_lazy_journal("signed", "sending"))
+
+
+@saboteur
+def keep_intents_in_memory() -> Iterator[Parts]:
+    yield Parts(journal=_lazy_journal("reserved", "signed", "sending"))
+
+
+@saboteur
+def answer_a_cancel_before_it_is_committed() -> Iterator[Parts]:
+    yield Parts(journal=_lazy_journal("cancel-wanted"))
+
+
+@saboteur
+def forget_halts_at_a_restart() -> Iterator[Parts]:
+    yield Parts(journal=_lazy_journal("halted"))
+
+
+@saboteur
+def drop_the_link_of_the_chain() -> Iterator[Parts]:
+    def alone(_chain: str, body: bytes) -> str:
+        return blake2b(body, digest_size=32).hexdigest()
+
+    with patched(journals, "link", alone):
+        yield Parts()
+
+
+# --- sending ------------------------------------------------------------------------------------------------------
+
+
+class FreshSalt(Connection):
+    """Build the order anew at every repetition."""
+
+    def __init__(self, venue: Any) -> None:
+        super().__init__(venue)
+        self._tries: dict[str, int] = {}
+
+    async def submit(self, order: PreparedOrder) -> OrderReport:
+        tries = self._tries[order.order_id] = self._tries.get(order.order_id, 0) + 1
+        if tries > 1:
+            order = await self.prepare(self.venue.wanted[order.intent_id], order.salt + tries)
+        return await super().submit(order)
+
+
+@saboteur
+def draw_a_fresh_salt_at_a_retry() -> Iterator[Parts]:
+    yield Parts(connection=FreshSalt)
+
+
+def _refusing(code: str) -> type[Connection]:
+    class Refusing(Connection):
+        """Take silence for a refusal."""
+
+        async def submit(self, order: PreparedOrder) -> OrderReport:
+            try:
+                return await super().submit(order)
+            except Unknown as error:
+                if error.code != code:
+                    raise
+                raise Rejected("venue-refused", "surely not accepted") from error
+
+    return Refusing
+
+
+@saboteur
+def take_a_timeout_for_a_refusal() -> Iterator[Parts]:
+    yield Parts(connection=_refusing("venue-timeout"))
+
+
+@saboteur
+def take_a_server_error_for_a_refusal() -> Iterator[Parts]:
+    yield Parts(connection=_refusing("venue-unavailable"))
+
+
+# --- what is set aside --------------------------------------------------------------------------------------------
+
+
+@saboteur
+def forget_the_money_of_unknown_orders() -> Iterator[Parts]:
+    need = Order.need
+
+    def careless(self: Order) -> tuple[int, int]:
+        return (0, 0) if self.state is OrderState.UNKNOWN else need(self)
+
+    with patched(Order, "need", careless):
+        yield Parts()
+
+
+@saboteur
+def free_everything_when_an_order_is_cancelled() -> Iterator[Parts]:
+    unseen = vars(Order)["unseen_e6"]
+
+    def careless(self: Order) -> int:
+        return 0 if self.closed else unseen.fget(self)
+
+    with patched(Order, "unseen_e6", property(careless)):
+        yield Parts()
+
+
+@saboteur
+def release_the_reserve_twice() -> Iterator[Parts]:
+    touch = Account._touch
+
+    def twice(self: Account, order: Order, at: int) -> None:
+        before = order.reserved_e6
+        touch(self, order, at)
+        if before > order.reserved_e6:
+            self.ledger.post(cash=before - order.reserved_e6, reserved=order.reserved_e6 - before)
+
+    with patched(Account, "_touch", twice):
+        yield Parts()
+
+
+# --- fills --------------------------------------------------------------------------------------------------------
+
+
+@saboteur
+def tell_fills_apart_by_where_they_were_heard() -> Iterator[Parts]:
+    filled = Account._filled
+
+    def doubled(self: Account, event: Any) -> None:
+        trade = f"{event.fill.trade_id}@{'stream' if event.source == 'stream' else 'list'}"
+        filled(self, msgspec.structs.replace(event, fill=msgspec.structs.replace(event.fill, trade_id=trade)))
+
+    with patched(Account, "_filled", doubled), patched(journals, "_is_new", lambda _account, _fill: True):
+        yield Parts()
+
+
+@saboteur
+def book_parts_of_maker_trades_twice() -> Iterator[Parts]:
+    book = Account._book
+
+    def doubled(self: Account, fill: Fill, fee_before: int) -> None:
+        book(self, fill, fee_before)
+        if fill.is_maker and not fill.void:
+            shares = fill.shares_e6 if fill.is_buy else -fill.shares_e6
+            self.ledger.put_lot(
+                fill.token, fill.trade_id, accounts.Lot((fill.event_time, fill.trade_id), shares, fill.paid_e6)
+            )
+
+    with patched(Account, "_book", doubled):
+        yield Parts()
+
+
+@saboteur
+def keep_failed_trades() -> Iterator[Parts]:
+    with patched(Fill, "void", property(lambda _self: False)):
+        yield Parts()
+
+
+@saboteur
+def void_trades_that_are_retried() -> Iterator[Parts]:
+    gone = {Settlement.FAILED, Settlement.RETRYING}
+    with patched(Fill, "void", property(lambda self: self.settlement in gone)):
+        yield Parts()
+
+
+@saboteur
+def let_the_last_word_on_a_fill_count() -> Iterator[Parts]:
+    def last(fill: Fill, report: Any) -> bool:
+        changed = fill.settlement is not report.settlement
+        fill.settlement = report.settlement
+        return changed
+
+    with patched(accounts, "further", last), patched(journals, "further", last):
+        yield Parts()
+
+
+@saboteur
+def turn_the_fee_round() -> Iterator[Parts]:
+    put = Ledger.put_lot
+
+    def turned(self: Ledger, token: str, name: str, lot: Any, fee: int = 0) -> None:
+        put(self, token, name, lot, -fee)
+
+    with patched(Ledger, "put_lot", turned):
+        yield Parts()
+
+
+@saboteur
+def count_money_in_floats() -> Iterator[Parts]:
+    def rough(price_e4: int, shares_e6: int, *, is_buy: bool) -> int:
+        return int(price_e4 / 10_000 * (shares_e6 / 1_000_000) * 1_000_000)
+
+    with patched(orders, "dollars", rough):
+        yield Parts()
+
+
+# --- evidence -----------------------------------------------------------------------------------------------------
+
+
+class Complete(Connection):
+    """Call every account complete."""
+
+    async def account(self, since: int) -> AccountSnapshot:
+        return msgspec.structs.replace(await super().account(since), complete=True)
+
+
+@saboteur
+def believe_an_incomplete_account() -> Iterator[Parts]:
+    yield Parts(connection=Complete)
