@@ -72,7 +72,7 @@ bench-peers: $(VENV)/.dev ## benchmarks with nautilus_trader, orjson and pandas,
 	@$(PEERS)/bin/python -c 'import nautilus_trader, py_clob_client_v2' 2>/dev/null || \
 	  $(PEERS)/bin/pip install -q 'nautilus_trader[polymarket]==1.231.0'
 	@$(PEERS)/bin/python -c 'import orjson, pandas' 2>/dev/null || $(PEERS)/bin/pip install -q orjson pandas
-	@EDGEWORTH_PEER_PYTHON=$(PEERS)/bin/python $(BIN)/python -m benchmarks.run backtest ingest stream
+	@EDGEWORTH_PEER_PYTHON=$(PEERS)/bin/python $(BIN)/python -m benchmarks.run backtest features ingest stream
 
 long: $(VENV)/.dev ## everything, with many more examples
 	EDGEWORTH_TEST_KILLS=1000 EDGEWORTH_TEST_SEEDS=200000 HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -q -n $(WORKERS)

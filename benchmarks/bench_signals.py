@@ -34,7 +34,7 @@ from edgeworth.models.registry import Registry
 from edgeworth.research import training
 from edgeworth.research.batch_signals import review
 from edgeworth.research.batch_signals.beliefs import Speaker, listen
-from edgeworth.research.batch_signals.scan import Scanner
+from edgeworth.research.batch_signals.scan import Assembly, Scanner, inputs_of
 from edgeworth.research.dataset import Plan, build
 from edgeworth.store.asof import load_panel
 from edgeworth.store.lake import Lake
@@ -171,13 +171,18 @@ def looks(home: Home, numbers: list[int], model: str, count: int, profile: bool)
 
 
 def _again(scan: Scanner) -> float:
-    """Return the milliseconds from the newest rows to candidates on the board at hand."""
+    """Return the milliseconds from the newest rows to a batch of signals on the board at hand, apart from any store."""
     board = scan.look(int(scan.clock.now()))[0]
     speaker = scan.voice.speaker if scan.voice else None
     speakers: list[Speaker] = [*board.speakers, *([speaker] if speaker else [])]
     begun = time.perf_counter()
     said = tuple(listen(board.panel, board.row, speakers, board.as_of))
-    review.find(dataclasses.replace(board, said=said), scan.settings)
+    board = dataclasses.replace(board, said=said)
+    with scan.journal.turn() as seen:
+        seen = dataclasses.replace(seen, inputs={})  # noqa: PLW2901  (as if no market had been looked at)
+        Assembly(
+            scan, (board, review.find(board, scan.settings), inputs_of(board)), seen, int(scan.clock.now())
+        ).build()
     return 1_000 * (time.perf_counter() - begun)
 
 

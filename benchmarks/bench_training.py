@@ -294,10 +294,10 @@ def predictions(rows: int) -> None:
 def main() -> None:
     """Run all parts."""
     size = options(__doc__)
-    rows, rounds = (600, 1) if size.tiny else (12_000, 2) if size.quick else (86_000, 3)
+    rows, rounds = (600, 1) if size.tiny else (12_000, 2) if size.quick else (40_000, 2)
     pipeline(rows, rounds)
     small()
-    limit(rows, rounds)
+    limit(rows if rows < 40_000 else 69_000, rounds)
     searches(rows // 2, 3 if size.tiny else 6)
     predictions(min(rows, 12_000))
 

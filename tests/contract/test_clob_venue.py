@@ -2,6 +2,7 @@
 
 import asyncio
 
+import httpx2
 import msgspec
 import pytest
 from tests.support.order_venues import SandboxSide, listening, tries
@@ -121,6 +122,23 @@ def test_a_copy_on_the_wire_is_no_second_order():
         order = await prepared(side)
         assert (await venue.submit(order)).status == "live"
         assert len((await venue.account(START)).orders) == 1
+
+    play(story)
+
+
+def test_a_failure_to_look_after_a_duplicate_is_no_refusal():
+    async def story(side, venue):
+        order = await prepared(side)
+        await venue.submit(order)
+        inner = side.transport.handle_async_request
+
+        async def blind(request):
+            if request.url.path.startswith("/clob/data"):
+                return httpx2.Response(401, json={"error": "Unauthorized/Invalid api key"}, request=request)
+            return await inner(request)
+
+        side.transport.handle_async_request = blind
+        assert (await venue.submit(order)).status == "delayed"
 
     play(story)
 

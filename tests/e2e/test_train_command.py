@@ -53,6 +53,47 @@ def test_from_rows_to_a_champion(edgeworth, world, tmp_path):
         assert refused.envelope["error"]["code"] == "promotion-refused"
 
 
+def test_a_searched_model_on_purged_folds_and_its_card(edgeworth, world, tmp_path):
+    rows = tmp_path / "rows"
+    assert edgeworth("train", "data", "--sample", "calendar:daily", "--output", rows).code == 0
+    words = ("--data", rows, "--models", "logistic", "--cv", "purged-2", "--tune", "2", "--holdout", "0")
+    trained = edgeworth("train", *words)
+    assert trained.code == 0, trained.err
+    assert "MLflow" not in trained.err
+    shown = edgeworth("train", "show", "champion").out
+    assert shown.strip() == trained.out.strip()
+    beginnings = [line.split()[0] for line in shown.splitlines() if line.strip()]
+    for part in (
+        "data",
+        "window",
+        "locked",
+        "features",
+        "folds",
+        "search",
+        "trials",
+        "seed",
+        "limit",
+        "versions",
+        "took",
+    ):
+        assert part in beginnings, part
+    for heading in (
+        "against the price",
+        "reliability of logistic",
+        "without bins (CORP)",
+        "at one half",
+        "true_positive",
+    ):
+        assert heading in shown
+    assert "3 configurations tried on this data" in shown
+    assert "opened never so far" in shown
+    card = edgeworth("train", "show", "champion", "--json").envelope["data"]
+    assert card["aliases"] == ["champion"]
+    assert card["card"]["tuning"]["learners"]["logistic"]["trials"] == 2
+    graves = edgeworth("report", "graveyard", "--json").envelope["data"]
+    assert "train-logistic" in json.dumps(graves)
+
+
 def test_combining_batches(edgeworth, world, tmp_path):
     for name, sample in (("a", "calendar:daily"), ("b", "calendar:monday")):
         assert edgeworth("train", "data", "--sample", sample, "--output", tmp_path / name).code == 0
@@ -79,6 +120,8 @@ def test_mistakes_have_codes(edgeworth, world, tmp_path):
     for arguments, code in (
         (("--models", "xgbost"), "unknown-model"),
         (("--cv", "kfold-5"), "bad-option"),
+        (("--cv", "cpcv-6"), "bad-option"),
+        (("--tune", "-1"), "bad-option"),
         (("--sample", "calendar:someday"), "bad-sample"),
         (("--data", tmp_path / "nowhere"), "dataset-unreadable"),
         (("--sample", "age:1d", "--time-points", "3"), "bad-option"),

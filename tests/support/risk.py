@@ -37,13 +37,19 @@ def intent(**more: Any) -> Intent:
     return msgspec.structs.replace(base, **more)
 
 
-def book(token: str = "1-yes", bids: Any = ((4_900, 10**9),), asks: Any = ((5_000, 10**9),), known_at: int = NOW) -> BookSnapshot:
+def book(
+    token: str = "1-yes", bids: Any = ((4_900, 10**9),), asks: Any = ((5_000, 10**9),), known_at: int = NOW
+) -> BookSnapshot:
     return BookSnapshot(token=token, bids=tuple(bids), asks=tuple(asks), known_at=known_at)
 
 
 def market(**more: Any) -> MarketView:
     base = MarketView(
-        status=MarketStatus.OPEN, tick_e4=100, scheduled_end=Micros(NOW + DAY), book=book(), opinion_until=Micros(NOW + MINUTE)
+        status=MarketStatus.OPEN,
+        tick_e4=100,
+        scheduled_end=Micros(NOW + DAY),
+        book=book(),
+        opinion_until=Micros(NOW + MINUTE),
     )
     return msgspec.structs.replace(base, **more)
 

@@ -24,6 +24,7 @@ from tests.support.trading_venue import ModelVenue, Wire, cash_of
 
 SECOND = 1_000_000
 TIMEOUT = 5.0  # seconds until a client gives a request up
+PULSE = 10  # seconds: orders must not leave without a younger heartbeat
 
 
 class UserChannel:
@@ -67,7 +68,9 @@ class Connection:
     def __init__(self, venue: ModelVenue) -> None:
         self.venue = venue
         self.dead: BaseException | None = None
-        self.snapshots = 0
+        self._pulse: int | None = None  # when the last answered heartbeat left; None after a loss
+        self._lost = False
+        self._agreed = False  # whether a complete account was asked for and read since the start or the last loss
 
     def cut(self, cause: BaseException) -> None:
         """End the process."""
@@ -114,6 +117,9 @@ class Connection:
     async def prepare(self, intent: Intent, salt: int) -> PreparedOrder:
         self._alive()
         self.venue.wanted[intent.intent_id] = intent
+        slow = self.venue.random.random() < 0.1  # the signer has a queue
+        await self.venue.clock.sleep(self.venue.random.uniform(1, 12) if slow else 0.001)
+        self._alive()
         item = intent.instrument
         wire = Wire(
             intent.intent_id, item.token, intent.is_buy, intent.price_e4, intent.shares_e6,
@@ -135,6 +141,8 @@ class Connection:
         venue.note("submit", order.order_id)
         if venue.silent():
             venue.blame(f"{order.order_id} left although nothing may leave")
+        if self._pulse is None or venue.now - self._pulse > PULSE * SECOND or not self._agreed:
+            venue.blame(f"{order.order_id} left without a heartbeat")
         roll = venue.random.random()
         work = lambda: self._accept(order)
         for chance, fate in (
@@ -232,8 +240,7 @@ class Connection:
     async def account(self, since: int) -> AccountSnapshot:
         """Read money, orders and trades one after the other; some readings are old, some pages are missing."""
         venue, draw = self.venue, self.venue.random
-        began = venue.clock.now()
-        self.snapshots += 1
+        began, pulse = venue.clock.now(), self._pulse
         age = draw.uniform(0, 8) if draw.random() < venue.faults.stale else 0.0
         cash, shares = await self._read(lambda: venue.money(age))
         orders = await self._ask(lambda: [venue.report(o) for o in venue.orders.values() if o.open])
@@ -243,16 +250,30 @@ class Connection:
         if not complete:
             orders, fills = orders[: len(orders) // 2], fills[: len(fills) // 2]
             shares = dict(list(shares.items())[::2])
+        self._agreed = (
+            self._agreed
+            or (complete and not self._lost)
+            or (complete and pulse is not None and self._pulse is not None)
+        )
         holdings = tuple(Holding(token=token, shares_e6=count) for token, count in shares.items() if count)
         return AccountSnapshot(
             taken_at=began, cash_e6=cash, holdings=holdings, orders=tuple(orders), fills=tuple(fills), complete=complete,
         )  # fmt: skip
 
     async def heartbeat(self) -> None:
-        roll = self.venue.random.random()
-        if roll < self.venue.faults.heartbeat_fails / 2:
+        began = self.venue.now
+        try:
+            await self._beat()
+        except VenueError:
+            self._pulse, self._agreed, self._lost = None, False, True
+            raise
+        self._pulse = began
+
+    async def _beat(self) -> None:
+        roll, chance = self.venue.random.random(), self.venue.faults.heartbeat_fails
+        if roll < chance / 2 or self.venue.deaf():
             await self._silence(None)
-        if roll < self.venue.faults.heartbeat_fails:
+        if roll < chance:
             await self._ask(_raiser(Retryable("venue-unavailable", "500")))
         await self._ask(self.venue.beat)
 

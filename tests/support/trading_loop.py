@@ -15,12 +15,16 @@ from typing import Any
 from edgeworth.core.clock import VirtualClock
 
 
+MOST_AT_ONCE = 20_000  # steps at one instant: more are a loop without end
+
+
 class SeededLoop(asyncio.BaseEventLoop):
     """Run callbacks one by one in an order the seed draws; time moves only when nothing is ready."""
 
     def __init__(self, clock: VirtualClock, seed: int) -> None:
         super().__init__()
         self.trace = array("q")
+        self._moved_at = 0
         self._virtual, self._draw = clock, random.Random(f"loop/{seed}").random
 
     def time(self) -> float:
@@ -37,6 +41,7 @@ class SeededLoop(asyncio.BaseEventLoop):
                 raise RuntimeError("nothing is left to wait for")
             late = timers[0]._when - clock.monotonic()
             if late > 0:
+                self._moved_at = len(self.trace)
                 clock.advance(math.ceil(late * 1e6))
         now = clock.monotonic() + self._clock_resolution
         while timers and timers[0]._when <= now:
@@ -48,6 +53,8 @@ class SeededLoop(asyncio.BaseEventLoop):
                 ready.append(timer)
         if not ready:
             return
+        if len(self.trace) - self._moved_at > MOST_AT_ONCE:
+            raise RuntimeError(f"{MOST_AT_ONCE} steps and no time has passed: {ready[0]}")
         place = int(self._draw() * len(ready)) if len(ready) > 1 else 0
         self.trace.append(clock.now() * 64 + min(len(ready), 8) * 8 + min(place, 7))
         handle = ready[place]

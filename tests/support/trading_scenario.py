@@ -11,7 +11,7 @@ SECOND = 1_000_000
 START = 1_790_000_000_000_000
 CASH = 200_000_000
 SHARES = {"1002": 60_000_000, "2001": 30_000_000}
-LAST = 100.0  # seconds until the last intent
+LAST = 60.0  # seconds until the last intent
 
 
 @dataclass
@@ -34,6 +34,9 @@ class Scenario:
             quiet = [("restarting", draw.uniform(20, 90)), ("post-only", draw.uniform(20, 60))]
             other = [(draw.choice(("cancel-only", "disabled")), draw.uniform(10, 60))]
             venue.restart_engine(draw.uniform(0, LAST), quiet if draw.random() < 0.6 else other)
+        if self.deafness is not None:
+            begin = venue.now + round(self.deafness * SECOND)
+            venue.deafness = begin, begin + draw.randrange(10, 60) * SECOND
         if self.meddling:
             for _ in range(draw.choice((1, 1, 2))):
                 if draw.random() < 0.5:
@@ -52,15 +55,15 @@ def draw_scenario(seed: int) -> Scenario:
     for number in range(8):
         at = draw.uniform(0, LAST)
         found.intents.append((at, _intent(draw, number, at, items)))
-        if draw.random() < 0.4:
+        if draw.random() < 0.5:
             # half of the cancels come while the answer to the order is still out
             wait = draw.uniform(0.0, 6.0) if draw.random() < 0.5 else draw.uniform(6, 150)
             found.cancels.append((at + wait, found.intents[-1][1].intent_id))
     found.intents.sort(key=lambda entry: entry[0])
     found.cancels.sort()
-    found.kill = draw.uniform(10, LAST) if draw.random() < 0.15 else None
-    found.crash_chance = draw.choice((0.0, 0.03, 0.08, 0.15))
-    found.deafness = draw.uniform(5, LAST) if draw.random() < 0.15 else None
+    found.kill = draw.uniform(5, LAST) if draw.random() < 0.2 else None
+    found.crash_chance = draw.choice((0.0, 0.03, 0.06, 0.12))
+    found.deafness = draw.uniform(5, LAST) if draw.random() < 0.2 else None
     found.meddling = draw.random() < 0.15
     return found
 
@@ -74,7 +77,7 @@ def _intent(draw: random.Random, number: int, at: float, items: list) -> Intent:
         intent_id=f"intent-{number}", instrument=item, is_buy=buys, strategy="simulated",
         price_e4=PriceE4(100 * (45 if draw.random() < 0.6 else draw.randrange(20, 80))),
         shares_e6=SharesE6(STEP * draw.randrange(500, 2_000)), time_in_force=kind, created_at=created,
-        expires_at=created + draw.randrange(200, 420) * SECOND if kind is TimeInForce.GTD else None,
+        expires_at=created + draw.randrange(240, 330) * SECOND if kind is TimeInForce.GTD else None,
         post_only=kind is TimeInForce.GTD and draw.random() < 0.25,
     )  # fmt: skip
 

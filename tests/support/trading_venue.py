@@ -55,7 +55,7 @@ class Faults:
     incomplete: float = 0.05
     stale: float = 0.05
     cancel_fails: float = 0.12
-    heartbeat_fails: float = 0.06
+    heartbeat_fails: float = 0.02
 
 
 class Wire(msgspec.Struct, frozen=True):
@@ -145,6 +145,7 @@ class ModelVenue:
         self.submissions = self.accepted = 0
         self.outside: list[FillReport] = []
         self.meddled = False
+        self.deafness: tuple[int, int] | None = None
         self._money: list[tuple[int, int, dict[str, int]]] = [(int(clock.now()), cash_e6, dict(shares))]
         self._subscribers: list[Channel] = []
         self._beat: int | None = None
@@ -424,6 +425,10 @@ class ModelVenue:
         )  # fmt: skip
         self.outside.append(fill)
         self._moved()
+
+    def deaf(self) -> bool:
+        """Tell whether heartbeats are not heard at present."""
+        return self.deafness is not None and self.deafness[0] <= self.now < self.deafness[1]
 
     def beat(self) -> None:
         """Hear that the owner lives."""

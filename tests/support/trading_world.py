@@ -8,13 +8,14 @@ import asyncio
 import hashlib
 import random
 from collections.abc import Callable, Coroutine, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 import msgspec
 
 from edgeworth.core.clock import VirtualClock
-from edgeworth.core.errors import EdgeworthError
+from edgeworth.core.errors import EdgeworthError, VenueError
 from edgeworth.core.orders import Intent
 from edgeworth.core.units import SECOND, Micros
 from edgeworth.trading.account import Account
@@ -28,7 +29,7 @@ from tests.support.trading_scenario import CASH, LAST, SHARES, START, draw_scena
 from tests.support.trading_venue import Faults, ModelVenue, Order, cash_of
 
 CANCELLED_WITHIN = 100.0  # seconds
-PATIENCE = 1_500.0  # virtual seconds until everything must have come to rest
+PATIENCE = 1_200.0  # virtual seconds until everything must have come to rest
 
 
 class SimulatedCrash(BaseException):
@@ -98,15 +99,17 @@ class Program:
             return await self.end
         finally:
             self.world.program = None
+            for task in self.tasks:
+                task.cancel()
             await asyncio.gather(*self.tasks, return_exceptions=True)
 
-    def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
+    def spawn(self, work: Callable[..., Coroutine[Any, Any, Any]], *arguments: Any) -> None:
         """Start a task of this program; an error that nobody handles is the judge's business."""
-        asyncio.get_running_loop().create_task(self._guarded(work))
+        asyncio.get_running_loop().create_task(self._guarded(work, *arguments))
 
-    async def _guarded(self, work: Coroutine[Any, Any, Any]) -> None:
+    async def _guarded(self, work: Callable[..., Coroutine[Any, Any, Any]], *arguments: Any) -> None:
         try:
-            await work
+            await work(*arguments)
         except asyncio.CancelledError:
             raise
         except SimulatedCrash as crash:
@@ -123,20 +126,23 @@ class Program:
         self.manager = parts.manager(
             self.journal, self.connection, self.world.clock, self.world.seed, parts.settings, hooks
         )
-        self.spawn(self._work())
+        self.spawn(self._work)
 
     async def _work(self) -> None:
         world = self.world
         await self.manager.recover()
-        self.spawn(self.manager.run())
+        self.spawn(self.manager.run)
         for at, intent in world.scenario.intents:
+            late = self.number > 1 and at < world.seconds
+            if late and world.draw.random() < 0.3:
+                world.answered.add(intent.intent_id)  # nobody wants it any more
             if intent.intent_id not in world.answered:
-                self.spawn(self._submit(at, intent))
+                self.spawn(self._submit, at, intent)
         for at, intent_id in world.scenario.cancels:
             if intent_id not in world.cancelled:
-                self.spawn(self._cancel(at, intent_id))
+                self.spawn(self._cancel, at, intent_id)
         if world.scenario.kill is not None and not world.killed:
-            self.spawn(self._kill(world.scenario.kill))
+            self.spawn(self._kill, world.scenario.kill)
         await self._rest()
         if not self.end.done():
             self.end.set_result(True)
@@ -159,7 +165,8 @@ class Program:
         for _ in range(60):
             order = self.journal.account.orders.get(intent_id)
             if order is not None and order.order_id:
-                await self.manager.cancel([order.order_id], "scenario")
+                with suppress(VenueError):  # it is written down: the manager sees to it
+                    await self.manager.cancel([order.order_id], "scenario")
                 self.world.expect_gone(order.order_id)
                 break
             await self.world.clock.sleep(1.0)
@@ -175,7 +182,7 @@ class Program:
         """Wait until nothing happens any more, then let one calm minute pass."""
         world = self.world
         while world.seconds < PATIENCE:
-            await world.clock.sleep(15.0)
+            await world.clock.sleep(10.0)
             calm = world.seconds > LAST + 30 and len(world.answered) == len(world.scenario.intents)
             if calm and world.venue.at_rest() and not self.journal.account.open:
                 break
@@ -183,11 +190,16 @@ class Program:
             waiting = [(name, str(order.state)) for name, order in self.journal.account.open.items()]
             world.venue.blame(f"no rest after {PATIENCE} s: {waiting}")
         world.armed, world.venue.faults = False, CALM
-        await world.clock.sleep(200.0 if world.scenario.meddling else 90.0)
+        await self.manager.reconcile()
+        for _ in range(2 if world.scenario.meddling else 0):  # what differs must outlast what lags, and be seen twice
+            await world.clock.sleep(SETTINGS.ladder.lag / SECOND + 1.0)
+            await self.manager.reconcile()
 
 
 # as patient as the model venue makes necessary, and no more: the simulation would only run longer
-SETTINGS = ManagerSettings(ladder=LadderSettings(lag=45 * SECOND, horizon=60 * SECOND, blind=150 * SECOND))
+SETTINGS = ManagerSettings(
+    resolve_s=2.0, ladder=LadderSettings(lag=45 * SECOND, horizon=60 * SECOND, blind=150 * SECOND)
+)
 NOT_NOW = {"heartbeat-late", "not-recovered", "not-reconciled"}
 CALM = Faults(**{item.name: 0.0 for item in fields(Faults)})
 

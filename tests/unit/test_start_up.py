@@ -7,7 +7,7 @@ import sys
 
 HEAVY = {
     "polars", "numpy", "numba", "scipy", "sqlalchemy", "aiosqlite", "alembic", "pydantic", "pydantic_settings", "matplotlib",
-    "httpx2", "fastapi", "sklearn", "xgboost", "lightgbm", "torch", "msgspec", "rich", "jinja2",
+    "httpx2", "fastapi", "sklearn", "xgboost", "lightgbm", "torch", "msgspec", "rich", "jinja2", "optuna", "mlflow",
 }  # fmt: skip
 
 

@@ -8,7 +8,7 @@ an hour, which can only mean that an outcome of the last hour is not counted yet
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from edgeworth.core.errors import DataError, UsageError
@@ -19,7 +19,7 @@ from edgeworth.features.providers import Bundle, Provider
 if TYPE_CHECKING:
     import polars as pl
 
-    from edgeworth.features.flow import FlowColumns
+    from edgeworth.features.flow import FlowColumns, FlowTail
     from edgeworth.research.fairvalue_columns import FairValueColumns
 
 KEYS: Final = ("spot", "fair-value", "similarity", "flow")
@@ -38,6 +38,16 @@ def parse_keys(words: Sequence[str]) -> tuple[str, ...]:
     return KEYS if "all" in asked else tuple(key for key in KEYS if key in asked)
 
 
+@dataclass(frozen=True, slots=True)
+class _Tail:
+    """Snapshots of a watch: those worked up, `new` rows, when all were read, and the last look."""
+
+    old: "FlowTail"
+    new: "pl.DataFrame"
+    loaded_at: int
+    until: int
+
+
 @dataclass(slots=True)
 class Shelf:
     """The providers of a home, `source` of prices as in a backtest (for resolved questions)."""
@@ -46,7 +56,7 @@ class Shelf:
     source: str | None = None
     _kept: dict[str, tuple[str, Provider]] = field(default_factory=dict)
     _history_at: int | None = None
-    _snapshots: "tuple[pl.DataFrame, int, int] | None" = None  # rows, when all were read, and the last look
+    _tail: "_Tail | None" = None
 
     def columns(self, keys: Sequence[str], as_of: int | None = None) -> Bundle:
         """Return providers by key; `as_of` is the instant of a live look, None means all of the past.
@@ -122,32 +132,34 @@ class Shelf:
 
     def _flow(self, as_of: int | None) -> "tuple[str, FlowColumns]":
         from edgeworth.features.flow import read_flow
+        from edgeworth.store.lake_snapshots import read_snapshots
 
-        found = read_flow(self._all_snapshots() if as_of is None else self._recent_snapshots(as_of))
+        found = read_flow(read_snapshots(self.home)) if as_of is None else self._live_flow(as_of)
         if found.newest < 0:
             raise _missing("flow", "no snapshots")
         return found.stamp if as_of is None else "", found
 
-    def _all_snapshots(self) -> "pl.DataFrame":
-        from edgeworth.store.lake_snapshots import read_snapshots
+    def _live_flow(self, as_of: int) -> "FlowColumns":
+        """Return the columns that a look at `as_of` can need; of snapshots only what came since the last look is read.
 
-        return read_snapshots(self.home)
-
-    def _recent_snapshots(self, as_of: int) -> "pl.DataFrame":
-        """Return the snapshots that a look at `as_of` can need, reading anew only what came since the last look."""
+        What was known shortly before all were read may have been written after it, and is read again.
+        """
         import polars as pl
 
-        from edgeworth.features.flow import REACH
+        from edgeworth.features.flow import REACH, begin_flow
         from edgeworth.store.lake_snapshots import KEY, Wanted, read_snapshots
 
-        begin, kept = as_of - REACH - _ROWS_AGE, self._snapshots
-        if kept is None or not kept[2] <= as_of < kept[1] + _TAIL_LASTS:
-            self._snapshots = (read_snapshots(self.home, Wanted(start=begin, as_of=as_of)), as_of, as_of)
+        kept = self._tail
+        if kept is None or not kept.until <= as_of < kept.loaded_at + _TAIL_LASTS:
+            rows = read_snapshots(self.home, Wanted(start=as_of - REACH - _ROWS_AGE, as_of=as_of))
+            cut = as_of - _LATE
+            kept = _Tail(begin_flow(rows, cut), rows.filter(pl.col("known_at") > cut), as_of, as_of)
         else:
-            fresh = read_snapshots(self.home, Wanted(start=kept[2] - _LATE, as_of=as_of))
-            known = pl.concat([kept[0], fresh]).unique(KEY, keep="first", maintain_order=True)
-            self._snapshots = (known, kept[1], as_of)
-        return self._snapshots[0]
+            fresh = read_snapshots(self.home, Wanted(start=kept.until - _LATE, as_of=as_of))
+            new = pl.concat([kept.new, fresh]).unique(KEY, keep="first", maintain_order=True)
+            kept = replace(kept, new=new, until=as_of)
+        self._tail = kept
+        return kept.old.followed_by(kept.new)
 
     def _candles(self) -> str:
         from edgeworth.store import manifest

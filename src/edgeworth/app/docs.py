@@ -76,6 +76,12 @@ def _tracker_page() -> str:
     return reference_page()
 
 
+def _technical_page() -> str:
+    from edgeworth.features.technical.document import reference_page
+
+    return reference_page()
+
+
 def _sandbox_page() -> str:
     from edgeworth.app.sandbox_docs import sandbox_page
 
@@ -96,6 +102,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "reference/risk-codes.md": _risk_page,
     "reference/sandbox.md": _sandbox_page,
     "reference/tracker-features.md": _tracker_page,
+    "reference/technical-features.md": _technical_page,
 }
 
 

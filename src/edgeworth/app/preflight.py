@@ -1,7 +1,7 @@
 """What must hold before real money moves: named checks, each with what to do; one that fails ends it, without a bypass.
 
-First what a person has said (`consent`), before any key or network is touched; then what the venue says (`venue_checks`).
-A check that cannot be made has failed. `require` turns the first failure into the error that stops the start.
+First what a person has said (`consent`), before any key or network is touched; then what the venue says
+(`venue_checks`). A check that cannot be made has failed. `require` turns failures into the error that stops the start.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -50,6 +50,7 @@ def consent(config: Config, said: Said, funder: str) -> list[LiveCheck]:
     settings = config.settings
     tail = funder[-_TAIL:].lower()
     confirmed = len(tail) == _TAIL and said.confirm.lower() == tail
+    verb = "names" if confirmed else "does not name"
     return [
         _check("mode", settings.mode == "live", f"mode is {settings.mode}", 'set mode = "live" in edgeworth.toml'),
         _check("venue", settings.venue == "polymarket", f"venue is {settings.venue}", 'set venue = "polymarket"'),
@@ -57,7 +58,7 @@ def consent(config: Config, said: Said, funder: str) -> list[LiveCheck]:
         _check(
             "wallet-confirmed",
             confirmed,
-            f"--confirm {'names' if confirmed else 'does not name'} the end of {funder or 'the wallet, which is not set'}",
+            f"--confirm {verb} the end of {funder or 'the wallet, which is not set'}",
             "set wallet.funder and add --confirm with the last six digits of that address",
         ),
         _check("signing", has_library(), "the library that signs", "pip install 'edgeworth[live]'", "extra-missing"),
@@ -157,7 +158,8 @@ async def _fees(venue: ClobVenue, instruments: Sequence[Instrument]) -> LiveChec
         return LiveCheck("fees", "fail", "no market to trade was named", "live-refused", "follow at least one market")
     for one in instruments:
         stated = await venue.reads.stated_fee(one.condition)
-        if stated != Fee(one.fee_rate_e6, one.fee_exponent_e6):
+        expected = Fee(one.fee_rate_e6, one.fee_exponent_e6)
+        if stated != expected and (stated.rate_e6 or expected.rate_e6):
             said = f"market {one.condition}: {one.fee_rate_e6} e-6 was expected, the venue takes {stated.rate_e6} e-6"
             return LiveCheck("fees", "fail", said, "live-refused", "collect the market's listing again")
     return LiveCheck("fees", "ok", f"the fees of {len(instruments)} markets are the venue's")

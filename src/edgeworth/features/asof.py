@@ -9,55 +9,50 @@ from numba import njit
 Int64s = npt.NDArray[np.int64]
 
 
-def _find(known_at: Any, first: Any, last: Any, t: Any, out: Any) -> None:
-    """Write the last place in [first, last) known at t, else first - 1.
-
-    Points come at nearly even times, so the first guess is a proportion; doubling steps bracket the place from there,
-    halving finds it. Even in the worst case that is no more than twice the steps of halving alone.
-    """
-    for query in range(len(t)):
-        low, high, instant = first[query], last[query], t[query]
-        if low >= high or known_at[low] > instant:
-            out[query] = low - 1
-            continue
-        oldest, newest = known_at[low], known_at[high - 1]
-        if newest <= instant:
-            out[query] = high - 1
-            continue
-        guess = low + int((instant - oldest) / (newest - oldest) * (high - 1 - low))
-        step = 1
-        if known_at[guess] <= instant:
-            low = guess
-            while low + step < high and known_at[low + step] <= instant:
-                low += step
-                step *= 2
-            high = min(high, low + step)
+def _halve(known_at: Any, first: int, end: int, instant: int) -> int:
+    """Return the last place in [first, end) known at the instant, first - 1 for none."""
+    low, high = first - 1, end
+    while high - low > 1:
+        middle = (low + high) >> 1
+        if known_at[middle] <= instant:
+            low = middle
         else:
-            high = guess
-            while high - step > low and known_at[high - step] > instant:
-                high -= step
-                step *= 2
-            low = max(low, high - step)
-        while high - low > 1:  # known_at[low] <= instant < known_at[high]
-            middle = (low + high) >> 1
-            if known_at[middle] <= instant:
-                low = middle
-            else:
-                high = middle
-        out[query] = low
+            high = middle
+    return low
 
 
-_places: Any = njit(cache=True, nogil=True)(_find)
+_halved: Any = njit(cache=True, nogil=True)(_halve)
 
 
-def last_known(known_at: Int64s, first: Int64s, last: Int64s, t: Int64s) -> Int64s:
-    """Return the last place in [first, last) whose `known_at` is at most t, first - 1 for none; all of shape (n,).
+def _find(known_at: Any, offsets: Any, market: Any, t: Any, out: Any) -> None:
+    """Write the row of the newest point known at t, -1 for none.
 
-    `known_at` ascends within every such stretch.
+    Points come at nearly even times: a proportion is mostly right to within one, and halving does the rest. Questions
+    about one market that follow each other find its points in the cache.
     """
-    out = np.empty(len(t), dtype=np.int64)
-    _places(_plain(known_at), _plain(first), _plain(last), _plain(t), out)
-    return out
+    asked, first, last, oldest, newest, pace = -1, 0, -1, 0, 0, 0.0
+    for query in range(len(t)):
+        instant = t[query]
+        if market[query] != asked:
+            asked = market[query]
+            first, last = offsets[asked], offsets[asked + 1] - 1
+            if last >= first:
+                oldest, newest = known_at[first], known_at[last]
+                pace = (last - first) / max(newest - oldest, 1)
+        if last < first or instant < oldest:
+            out[query] = -1
+        elif instant >= newest:
+            out[query] = last
+        else:
+            guess = min(first + int((instant - oldest) * pace), last - 1)
+            place = guess + (known_at[guess + 1] <= instant) - (known_at[guess] > instant)
+            if known_at[place] <= instant and known_at[place + 1] > instant:
+                out[query] = place
+            else:
+                out[query] = _halved(known_at, first, last + 1, instant)
+
+
+_found: Any = njit(cache=True, nogil=True, error_model="numpy")(_find)
 
 
 def rows_as_of(known_at: Int64s, offsets: Int64s, market: Int64s, t: Int64s) -> Int64s:
@@ -65,9 +60,9 @@ def rows_as_of(known_at: Int64s, offsets: Int64s, market: Int64s, t: Int64s) -> 
 
     Market i owns the points offsets[i] to offsets[i + 1], ascending in `known_at`, microseconds like `t`.
     """
-    first = offsets[market]
-    found = last_known(known_at, first, offsets[market + 1], t)
-    return np.where(found >= first, found, -1)
+    out = np.empty(len(t), dtype=np.int64)
+    _found(_plain(known_at), _plain(offsets), _plain(market), _plain(t), out)
+    return out
 
 
 def _plain(array: npt.NDArray[Any]) -> Int64s:

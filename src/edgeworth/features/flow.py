@@ -68,10 +68,14 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class FlowColumns:
-    """Volume, liquidity, depth and spread columns of panel rows, by market number."""
+    """Volume, liquidity, depth and spread columns of panel rows, by market number.
+
+    `older` answers where nothing was stated here; all of it was known before anything here was.
+    """
 
     tracks: Mapping[str, Track] = field(repr=False)
     newest: int = -1
+    older: "FlowColumns | None" = field(default=None, repr=False)
 
     @property
     def key(self) -> str:
@@ -103,6 +107,8 @@ class FlowColumns:
         known = [track.known_at[track.known_at <= as_of] for track in self.tracks.values()]
         newest = max((int(times.max()) for times in known if len(times)), default=-1)
         if newest < 0:
+            if self.older is not None:
+                return self.older.lacks(as_of)
             return "no snapshot states a volume, a liquidity or a quote by then"
         return "" if as_of - newest <= MAX_AGE else f"the newest snapshot is of {to_iso(Micros(newest))}"
 
@@ -142,15 +148,57 @@ class FlowColumns:
 
     def _level(self, name: str, market_no: Int64s, t: Int64s) -> tuple[Floats, Int64s]:
         value, when = self.tracks[name].at(market_no, t)
+        if self.older is not None:
+            before, then = self.older.tracks[name].at(market_no, t)
+            value, when = np.where(when < 0, before, value), np.where(when < 0, then, when)
         return np.where((when >= 0) & (t - when <= MAX_AGE), value, np.nan), when
+
+
+@dataclass(frozen=True, slots=True)
+class FlowTail:
+    """Columns of snapshots known by `cut`, to which later ones are added without reading those again.
+
+    `heads` holds the last row of each market and source, which decides whether a later one comes late.
+    """
+
+    old: FlowColumns
+    heads: "pl.DataFrame"
+    cut: int
+
+    def followed_by(self, snapshots: "pl.DataFrame") -> FlowColumns:
+        """Return the columns of the old snapshots and of those known after the cut."""
+        import polars as pl
+
+        new = snapshots.select(INPUTS).filter(pl.col("known_at") > self.cut)
+        rows = _in_order(pl.concat([self.heads, new])).filter(pl.col("known_at") > self.cut)
+        found = _columns(rows)
+        return FlowColumns(found.tracks, max(found.newest, self.old.newest), self.old)
+
+
+def begin_flow(snapshots: "pl.DataFrame", cut: int) -> FlowTail:
+    """Return the tail of snapshots with the columns INPUTS, of which those known after `cut` are left out."""
+    import polars as pl
+
+    rows = _in_order(snapshots.select(INPUTS).filter(pl.col("known_at") <= cut))
+    return FlowTail(_columns(rows), rows.unique(("market_no", "source"), keep="last", maintain_order=True), cut)
 
 
 def read_flow(snapshots: "pl.DataFrame") -> FlowColumns:
     """Return the columns of snapshots with the columns INPUTS, in any order."""
+    return _columns(_in_order(snapshots.select(INPUTS)))
+
+
+def _in_order(rows: "pl.DataFrame") -> "pl.DataFrame":
+    """Return rows in the order they became known, without a source's late words."""
     import polars as pl
 
-    rows = snapshots.select(INPUTS).sort("market_no", "known_at", "event_time", "source")
-    rows = rows.filter(pl.col("event_time") >= pl.col("event_time").cum_max().over("market_no", "source"))
+    rows = rows.sort("market_no", "known_at", "event_time", "source")
+    return rows.filter(pl.col("event_time") >= pl.col("event_time").cum_max().over("market_no", "source"))
+
+
+def _columns(rows: "pl.DataFrame") -> FlowColumns:
+    import polars as pl
+
     bid, ask = pl.col("bid_e4"), pl.col("ask_e4")
     quoted = (bid > 0) & (ask > 0) & (ask < 10_000) & (bid <= ask)
     rows = rows.with_columns(

@@ -196,7 +196,7 @@ def predict(model: Compiled, x: Floats, price: float) -> tuple[float, float]:
 
 def _turn_of(value: float, limit: float, unknown: int) -> int:
     """Return which child: 1 above the limit, else 0; for an unknown value what the node says. Without a branch."""
-    over: Any = np.uint64(value > limit) | (np.uint64(value != value) & unknown)  # type: ignore[operator]  # noqa: PLR0124
+    over: Any = np.uint64(value > limit) | (np.uint64(value != value) & unknown)  # noqa: PLR0124
     return over  # type: ignore[no-any-return]
 
 

@@ -92,6 +92,7 @@ def reality(rows: Sequence[Row]) -> Row:
         "data set", "rows taken", "rows", "markets", "events", "without an event", "dated", "price: Brier", "log-loss",
         "slope b", "smallest edge to prove", "leak lint",
     )  # fmt: skip
+    missing = [_missing(row) for row in rows if "reason" in row]
     models = [(row, found) for row in known for found in row.get("models", ())]
     columns = (
         "data set", "model", "rows", "events", "Brier of price / model", "Brier gained", "log-loss of price / model",
@@ -101,8 +102,8 @@ def reality(rows: Sequence[Row]) -> Row:
         "sets": table(head, [_set(row) for row in known], 9),
         "models": table(columns, [_model(row, found) for row, found in models], 8),
         "words": _words([found for _, found in models]),
-        "missing": table(("data set", "rows taken", "because"), [_missing(row) for row in rows if "reason" in row]),
-        "values": table(("data set", "fair value"), [_value(row) for row in known if row.get("fair_value")]),
+        "missing": table(("data set", "rows taken", "because"), missing) if missing else "",
+        "fair": table(("data set", "fair value"), [_value(row) for row in known if row.get("fair_value")]),
         "refused": _refused(known),
     }  # fmt: skip
 

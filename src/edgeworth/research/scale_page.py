@@ -30,6 +30,7 @@ def tables(found: Row) -> Row:
             ("candles", "model", "rows", "coins", "accuracy", "log-loss gained over one half", "accuracy less pooled",
              "log-loss gained less pooled"), ways, 6,
         ),
+        "refused": "; ".join(f"{each['coin']}: {each['reason']}" for each in found["refused"]),
         "left": table(("model", "left out because"), left) if left else "",
     }  # fmt: skip
 

@@ -49,6 +49,7 @@ class Account:
         self.contradictions: list[str] = []
         self.opened_at: Micros | None = None
         self.swept_at: Micros | None = None
+        self.decided_at: Micros | None = None
         self.agreed_at: Micros | None = None
         self.count = 0
         self._by_kind: dict[type[Any], Callable[[Any], None]] = {
@@ -71,6 +72,7 @@ class Account:
             ev.Redeemed: self._redeemed,
             ev.Merged: self._merged,
             ev.Suspended: self._suspended,
+            ev.Decided: self._decided,
         }
 
     def apply(self, event: ev.Event) -> None:
@@ -308,6 +310,9 @@ class Account:
         halves = event.shares_e6 // 2, event.shares_e6 - event.shares_e6 // 2
         for token, paid in zip((event.yes_token, event.no_token), halves, strict=True):
             self.ledger.put_lot(token, event.move_id, Lot((event.event_time, event.move_id), -event.shares_e6, -paid))
+
+    def _decided(self, event: ev.Decided) -> None:
+        self.decided_at = event.tick
 
     def _suspended(self, event: ev.Suspended) -> None:
         """Believe the venue: the missing or surplus cash, and the cost of missing shares, go to suspense."""

@@ -7,9 +7,9 @@ each strategy stands (`stages.Standing`). Exposure counts the cost of every posi
 every order that may still be filled, unknown ones in full.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from itertools import islice
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -41,6 +41,14 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
     markets: tuple[int, ...] = ()
     exclusive: bool = False
     complete: bool = False
+
+
+class Stake(NamedTuple):
+    """Money at stake in one market (None = nobody knows which) and the strategies that answer for it."""
+
+    group: Group | None
+    usd_e6: int
+    strategies: tuple[str, ...]
 
 
 class Directory(Protocol):
@@ -196,41 +204,53 @@ class RiskDesk:
         self._seen = len(account.orders)
         return self._owners
 
-    def _exposure(self, account: Account, intent: Intent) -> Exposure:
-        """Add up what is at stake around an intent. A token nobody knows counts everywhere."""
-        own, owners = self.directory.group(intent.instrument.market_no), self._owned(account)
-        sums = dict.fromkeys(("market_e6", "event_e6", "category_e6", "strategy_e6", "total_e6"), 0)
-        rows = [
-            (self.directory.leg(token), max(position.cost_e6, 0), intent.strategy in owners.get(token, ()))
+    def stakes(self, account: Account) -> list[Stake]:
+        """Return everything at stake: positions at cost, and reserves of purchases that may still be filled."""
+        owners = self._owned(account)
+        found = [
+            Stake(self._group_of(token), max(position.cost_e6, 0), owners.get(token, ()))
             for token, position in account.ledger.positions.items()
             if position.shares_e6
         ]
-        rows += [
-            ((order.intent.instrument.market_no, True), order.reserved_e6, order.intent.strategy == intent.strategy)
-            for order in account.open.values()
-            if order.intent.is_buy
-        ]
-        for leg, money, same in rows:
-            group = None if leg is None else self.directory.group(leg[0])
-            sums["total_e6"] += money
-            sums["market_e6"] += money if group is None or group.market_no == own.market_no else 0
-            sums["event_e6"] += money if group is None or group.event_no == own.event_no else 0
-            sums["category_e6"] += money if group is None or group.category == own.category else 0
-            sums["strategy_e6"] += money if group is None or same else 0
-        return Exposure(**sums)
+        for order in account.open.values():
+            if order.intent.is_buy:
+                group = self.directory.group(order.intent.instrument.market_no)
+                found.append(Stake(group, order.reserved_e6, (order.intent.strategy,)))
+        return found
+
+    def _group_of(self, token: str) -> Group | None:
+        leg = self.directory.leg(token)
+        return None if leg is None else self.directory.group(leg[0])
+
+    def _exposure(self, account: Account, intent: Intent) -> Exposure:
+        """Add up what is at stake around an intent. A token nobody knows counts everywhere."""
+        own = self.directory.group(intent.instrument.market_no)
+        market = event = category = strategy = total = 0
+        for group, money, owners in self.stakes(account):
+            total += money
+            market += money if group is None or group.market_no == own.market_no else 0
+            event += money if group is None or group.event_no == own.event_no else 0
+            category += money if group is None or group.category == own.category else 0
+            strategy += money if group is None or intent.strategy in owners else 0
+        return Exposure(market_e6=market, event_e6=event, category_e6=category, strategy_e6=strategy, total_e6=total)
+
+    def positions(self, account: Account, members: Container[int] | None = None) -> list[Position]:
+        """Return what is held in some markets, or in all that are known."""
+        found = []
+        for token, position in account.ledger.positions.items():
+            leg = self.directory.leg(token) if position.shares_e6 else None
+            if leg is not None and (members is None or leg[0] in members):
+                found.append(
+                    Position(market_no=leg[0], is_yes=leg[1], shares_e6=position.shares_e6, cost_e6=position.cost_e6)
+                )
+        return found
 
     def _event_book(self, account: Account, intent: Intent) -> EventBook | None:
         own = self.directory.group(intent.instrument.market_no)
         if not own.exclusive:
             return None
         members = set(own.markets)
-        held = []
-        for token, position in account.ledger.positions.items():
-            leg = self.directory.leg(token)
-            if position.shares_e6 and leg is not None and leg[0] in members:
-                held.append(
-                    Position(market_no=leg[0], is_yes=leg[1], shares_e6=position.shares_e6, cost_e6=position.cost_e6)
-                )
+        held = self.positions(account, members)
         orders = [_open(order) for order in account.open.values() if order.intent.instrument.market_no in members]
         return EventBook(markets=own.markets, positions=tuple(held), orders=tuple(orders), complete=own.complete)
 

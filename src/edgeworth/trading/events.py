@@ -180,6 +180,18 @@ class Merged(Recorded, frozen=True, tag="merged"):
     event_time: Micros
 
 
+class Decided(Recorded, frozen=True, tag="decided"):
+    """A tick was decided, before anything of it is sent: `digest` is of the recorded line with all that was seen,
+    thought and wanted at `tick`, `opinions` and `wanted` how many there were.
+    """
+
+    run: str
+    tick: Micros
+    opinions: int
+    wanted: int
+    digest: str
+
+
 class Suspended(Recorded, frozen=True, tag="suspended"):
     """The venue differs from us and nobody knows why: the venue is believed, the difference is set aside."""
 
@@ -209,6 +221,7 @@ Event: TypeAlias = (
     | Redeemed
     | Merged
     | Suspended
+    | Decided
 )
 
 _ENCODER: Final = msgspec.json.Encoder()

@@ -142,6 +142,9 @@ class Journal(Protocol):
     def record_lift(self, lift: Lift) -> None:
         """Record that a halt was lifted."""
 
+    def record_decided(self, decided: ev.Decided) -> None:
+        """Record that a tick was decided, before anything of it is sent."""
+
     def note(self, name: str, value: str) -> None:
         """Record a named fact that survives a restart; "" removes it."""
 
@@ -276,6 +279,10 @@ class ChainedJournal:
         """Record that a halt was lifted."""
         event = ev.Lifted(at=self._clock.now(), lift=lift)
         self._transact(lambda account: [event] if lift.halt_id in account.halts else [])
+
+    def record_decided(self, decided: ev.Decided) -> None:
+        """Record that a tick was decided; the same tick of a run once."""
+        self._transact(lambda account: [] if account.decided_at == decided.tick else [decided])
 
     def note(self, name: str, value: str) -> None:
         """Record a named fact that survives a restart; "" removes it."""

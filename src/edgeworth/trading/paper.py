@@ -226,24 +226,14 @@ class PaperVenue:
             self.state.forget(now)
         self._commit()
 
-    def printed(self, token: str, price_e4: int, shares_e6: int, *, is_buy: bool) -> None:
-        """Take note of a public trade in a token's own terms, `is_buy` the taker's side: it uses up the queue."""
-        now = self.clock.now()
-        for order in self._open_orders():
-            if order.token != token or order.status != "live" or order.is_buy == is_buy or order.ahead_e6 is None:
-                continue
-            beyond = price_e4 < order.price_e4 if order.is_buy else price_e4 > order.price_e4
-            if beyond:
-                order.ahead_e6, reached = 0, shares_e6
-            elif price_e4 == order.price_e4:
-                reached = max(0, shares_e6 - order.ahead_e6)
-                order.ahead_e6 = max(0, order.ahead_e6 - shares_e6)
-            else:
-                continue
-            self._changed = True
-            shares = min(reached, order.left_e6)
-            shares_e6 -= shares  # the next of our orders is behind this one
-            self._fill(order, [Piece(order.price_e4, shares)] if shares else [], now, is_maker=True)
+    def printed(self, token: str, price_e4: int, shares_e6: int, *, is_buy: bool, other: str = "") -> None:
+        """Take note of a public trade in a token's own terms, `is_buy` the taker's side: it uses up the queue.
+
+        `other` is the market's other token, where the same trade is one of the opposite side at a dollar less.
+        """
+        left = self._reach(token, Piece(price_e4, shares_e6), is_buy=is_buy)
+        if other:
+            self._reach(other, Piece(ONE_PRICE - price_e4, left), is_buy=not is_buy)
         self._commit()
 
     def resolve(self, token: str, payout_e4: int) -> None:
@@ -259,6 +249,24 @@ class PaperVenue:
         self._commit()
 
     # inside
+
+    def _reach(self, token: str, traded: Piece, *, is_buy: bool) -> int:
+        """Let a trade use up queues and fill what stood in its way; returns the shares that are left of it."""
+        now, left = self.clock.now(), traded.shares_e6
+        for order in self._open_orders():
+            if order.token != token or order.status != "live" or order.is_buy == is_buy or order.ahead_e6 is None:
+                continue
+            beyond = (order.price_e4 - traded.price_e4) * (1 if order.is_buy else -1)
+            if beyond < 0:
+                continue
+            ahead = 0 if beyond else order.ahead_e6
+            reached = max(0, left - ahead)
+            order.ahead_e6 = 0 if beyond else max(0, ahead - left)
+            self._changed = True
+            shares = min(reached, order.left_e6)
+            left -= shares  # the next of our orders is behind this one
+            self._fill(order, [Piece(order.price_e4, shares)] if shares else [], now, is_maker=True)
+        return left
 
     def _receive(self, order: PreparedOrder) -> PaperOrder:
         """Write an order down as on its way."""

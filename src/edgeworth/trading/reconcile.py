@@ -131,18 +131,12 @@ def explain(
 ) -> tuple[list[ev.Redeemed | ev.Merged], list[Difference]]:
     """Return the movements that explain differences, and what they leave unexplained.
 
-    Equal changes of both legs of a market with the opposite change of cash are a merge or a split; shares that went
-    while their market has paid out, with the cash they are worth, are a redemption. Cash must agree, else the shares
-    are as unexplained as before.
+    Shares that went while their market has paid out, with the cash they are worth, are a redemption; equal changes of
+    both legs of a market with the opposite change of cash are a merge or a split. Cash must agree, else the shares are
+    as unexplained as before.
     """
     left = {one.token: one.amount_e6 for one in found}
     moves: list[ev.Redeemed | ev.Merged] = []
-    for yes, no in _pairs(account):
-        if yes in left and left[yes] == left.get(no) and _takes(left, -left[yes]):
-            move = f"merge:{yes}:{at}"
-            merged = SharesE6(-left.pop(yes))
-            del left[no]
-            moves.append(ev.Merged(at=at, move_id=move, yes_token=yes, no_token=no, shares_e6=merged, event_time=at))
     for token in [name for name in left if name != CASH]:
         payout, gone = payouts(token), SharesE6(-left[token])
         if payout is None or gone <= 0:
@@ -151,6 +145,12 @@ def explain(
             del left[token]
             move = f"redeem:{token}:{at}"
             moves.append(ev.Redeemed(at=at, move_id=move, token=token, shares_e6=gone, payout_e4=payout, event_time=at))
+    for yes, no in _pairs(account):
+        if yes in left and left[yes] == left.get(no) and _takes(left, -left[yes]):
+            move = f"merge:{yes}:{at}"
+            merged = SharesE6(-left.pop(yes))
+            del left[no]
+            moves.append(ev.Merged(at=at, move_id=move, yes_token=yes, no_token=no, shares_e6=merged, event_time=at))
     rest = [Difference(token=token, amount_e6=amount) for token, amount in left.items() if _matters(token, amount)]
     return moves, rest
 

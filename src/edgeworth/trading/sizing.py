@@ -17,7 +17,7 @@ from edgeworth.core.book import BookSnapshot
 from edgeworth.core.config import Settings
 from edgeworth.core.orders import Instrument, Intent, TimeInForce
 from edgeworth.core.units import DAY, MINUTE, ONE_SHARE, ONE_USD, Micros, PriceE4, SharesE6
-from edgeworth.engine.book_sizing import YEAR, Levels, discounted, drawn, growth_per_day, in_lots, size_on_book
+from edgeworth.engine.book_sizing import Levels, discounted, drawn, growth_per_day, in_lots, size_on_book
 from edgeworth.engine.cost import FEE_CUSHION_E6, FeeTerms, affordable_e6, lots_down, reserve_e6
 from edgeworth.engine.gate import GateCode, blocked, gate
 from edgeworth.engine.joint import Cap, Leg, Problem, solve
@@ -32,7 +32,8 @@ from edgeworth.engine.sizing import (
     probability_e6,
     ratio_ppm,
 )
-from edgeworth.trading.desk import Group
+from edgeworth.trading.account import Account
+from edgeworth.trading.desk import Baselines, Group, RiskDesk
 from edgeworth.trading.exposure import Position
 
 PPM: Final = 1_000_000
@@ -107,6 +108,25 @@ class Purse(msgspec.Struct, kw_only=True):
         self.markets[group.market_no] = self.markets.get(group.market_no, 0) + money_e6
         self.events[group.event_no] = self.events.get(group.event_no, 0) + money_e6
         self.categories[group.category] = self.categories.get(group.category, 0) + money_e6
+
+
+def purse_of(desk: RiskDesk, account: Account) -> Purse:
+    """Return what may be spent from an account, and what is at stake there."""
+    equity = desk.equity_e6(account)
+    base = Baselines.of(account)
+    purse = Purse(
+        equity_e6=equity,
+        peak_e6=max(base.peak_e6 if base else equity, equity),
+        free_e6=max(int(account.spendable_e6()), 0),
+        positions=tuple(desk.positions(account)),
+    )
+    for group, money, _ in desk.stakes(account):
+        purse.total_e6 += money
+        if group is not None:
+            purse.markets[group.market_no] = purse.markets.get(group.market_no, 0) + money
+            purse.events[group.event_no] = purse.events.get(group.event_no, 0) + money
+            purse.categories[group.category] = purse.categories.get(group.category, 0) + money
+    return purse
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
@@ -294,9 +314,8 @@ def _bound(members: Sequence[_Candidate], purse: Purse, rules: Rules) -> None:
         Cap(tuple(range(len(members))), room / 1e6),
         *(Cap((k,), rules.max_order_e6 / 1e6) for k in range(len(members))),
     )
-    wait = max((one.quote.scheduled_end or one.wish.t) - one.wish.t for one in members)
-    carry = rules.interest * wait / YEAR
-    problem = Problem(scenarios, legs, purse.equity_e6 / 1e6, max(purse.free_e6, 0) / 1e6, caps, held, max(carry, 0.0))
+    # interest stands in the probabilities already
+    problem = Problem(scenarios, legs, purse.equity_e6 / 1e6, max(purse.free_e6, 0) / 1e6, caps, held)
     for one, shares in zip(members, solve(problem).shares, strict=True):
         one.most_e6 = in_lots(shares, one.levels, max(purse.free_e6, 0)).shares_e6
 
@@ -329,7 +348,9 @@ def _ordered(one: _Candidate, purse: Purse, rules: Rules) -> Planned:
     cost = reserve_e6(limit, shares, one.quote.fee)
     terms = one.quote.instrument
     if shares < max(terms.min_size_e6, 1) or limit * shares // 10_000 < ONE_USD:
-        small = GateCode(cap) if cap else GateCode.DEPTH if bounded == "book" else GateCode.MIN_SIZE
+        small = {"book": GateCode.DEPTH, "joint": GateCode.BETTER_SIBLING}.get(
+            bounded, GateCode(cap or GateCode.MIN_SIZE)
+        )
         return Planned(name=name, code=small, stake_e6=stake, edge_e6=edge, cap=cap, bounded=bounded)
     purse.spend(group, cost)
     return Planned(
@@ -374,10 +395,15 @@ def _on_the_book(one: _Candidate, purse: Purse, stake_e6: int, share: float) -> 
         return shares, limit, bounded
     c = one.cost_e6 / 1e6
     walked = size_on_book(c + share * (1.0 - c), purse.equity_e6, one.levels, stake_e6)
-    if walked.shares_e6 <= shares:
-        return walked.shares_e6, walked.limit_e4, "book"
-    part_of = in_lots(_first(walked.taken_e6, shares), one.levels, stake_e6)
-    return part_of.shares_e6, part_of.limit_e4, bounded
+    if walked.shares_e6 > shares:
+        walked = in_lots(_first(walked.taken_e6, shares), one.levels, stake_e6)
+    else:
+        bounded = "book"
+    if not walked.shares_e6:
+        return 0, limit, bounded
+    # reserved is what the whole order costs at its limit, which must fit as well
+    most = affordable_e6(stake_e6 + cushion, walked.limit_e4, fee)
+    return min(walked.shares_e6, most), walked.limit_e4, bounded
 
 
 def _first(taken_e6: Sequence[int], shares_e6: int) -> list[float]:

@@ -1,13 +1,10 @@
 """What the bot saw at one instant: the books of the markets it watches, small enough to keep and exact to replay."""
 
-from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from edgeworth.core.book import BookSnapshot, Level
-from edgeworth.core.errors import DataError
 from edgeworth.core.units import ONE_PRICE
 
 DEPTH: Final = 20  # levels of a side that are kept
@@ -62,23 +59,3 @@ def market_book(market_no: int, snapshot: BookSnapshot, depth: int = DEPTH) -> M
         snapshot.bids[:depth],
         snapshot.asks[:depth],
     )
-
-
-def write_ticks(path: Path, ticks: Iterable[Tick]) -> None:
-    """Append ticks to a file, one JSON line each."""
-    with path.open("ab") as file:
-        for tick in ticks:
-            file.write(msgspec.json.encode(tick) + b"\n")
-
-
-def read_ticks(path: Path) -> Iterator[Tick]:
-    """Yield the ticks of a file; a torn last line (the process died) is dropped, any other raises DataError bad-ticks."""
-    decode = msgspec.json.Decoder(Tick).decode
-    with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            if not line.endswith(b"\n"):
-                return
-            try:
-                yield decode(line)
-            except msgspec.MsgspecError as error:
-                raise DataError("bad-ticks", f"{path.name}, line {number}: {error}") from error

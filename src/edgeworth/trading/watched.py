@@ -6,6 +6,7 @@ import msgspec
 
 from edgeworth.core.orders import Instrument
 from edgeworth.core.units import Micros
+from edgeworth.trading.desk import Group
 
 
 class Watched(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +51,7 @@ class Watched(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Directory:
-    """Watched markets by number, token, event and category."""
+    """Watched markets by number, token and event; the risk desk's directory."""
 
     def __init__(self, markets: Iterable[Watched]) -> None:
         self.by_no = {one.market_no: one for one in markets}
@@ -60,15 +61,32 @@ class Directory:
             self.by_token[one.yes_token] = self.by_token[one.no_token] = one
             self.by_event.setdefault(one.event_no, []).append(one)
 
+        self._groups: dict[int, Group] = {}
+
+    def group(self, market_no: int) -> Group:
+        """Return to what a market belongs; one that is not watched belongs to nothing but itself."""
+        found = self._groups.get(market_no)
+        if found is None:
+            one = self.by_no.get(market_no)
+            if one is None:
+                return Group(market_no=market_no, event_no=-market_no - 1, category="")
+            members = tuple(sorted(member.market_no for member in self.by_event[one.event_no]))
+            found = self._groups[market_no] = Group(
+                market_no=market_no, event_no=one.event_no, category=one.category, markets=members,
+                exclusive=one.exclusive,
+            )  # fmt: skip
+        return found
+
+    def leg(self, token: str) -> tuple[int, bool] | None:
+        """Return (market, whether it is the YES leg) of a token, None if it is unknown."""
+        one = self.by_token.get(token)
+        return None if one is None else (one.market_no, one.yes_token == token)
+
     def __len__(self) -> int:
         return len(self.by_no)
 
     def __iter__(self) -> Iterator[Watched]:
         return iter(self.by_no.values())
-
-    def side_of(self, token: str) -> int:
-        """Return +1 for a YES token, -1 for a NO token; raises KeyError for one that is not watched."""
-        return 1 if self.by_token[token].yes_token == token else -1
 
     def yes_tokens(self) -> list[str]:
         """Return the YES tokens, by market number."""

@@ -1,5 +1,6 @@
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import pytest
 from tests.unit.research.test_study import rule, walks
@@ -47,7 +48,55 @@ def findings(sections: tuple[str, ...] = SECTIONS, *, recorded: bool = True) -> 
     claims, silent = [world(1, "edge at this size"), world(2, "unproven")], [world(1, "no edge"), world(2, "no edge")]
     worlds = {"null": silent, "null-free": silent, "power": claims, "power-locked": claims}
     exhibits = [exhibit("development", "edge at this size"), exhibit("hold-out", "no edge")]
-    return Findings(ABOUT, sections, worlds, exhibits if recorded else None, [facts] if recorded else None)
+    gain = {"value": -0.001, "low": -0.003, "high": 0.001, "events": 300}
+    worlds |= {name: [{"seed": 1, "gains": {"xgb": gain}, "lint": []}] for name in ("learn-null", "learn-walk")}
+    gap = [
+        {"split": "price", "mean": [0.8, 0.5, 0.2], "error": [0.1, 0.1, 0.1], "stated": [0.8, 0.5, 0.2], "inside": True}
+    ]
+    found = Findings(ABOUT, sections, worlds, exhibits if recorded else None, [facts] if recorded else None, gap)
+    if not recorded:
+        return found
+    lost = {"source": "lost", "sample": "calendar:daily", "reason": "too few"}
+    return replace(found, reality=[data_set(), lost], directions=[way()], scale=scaled())
+
+
+def estimate(value: float) -> dict:
+    return {"value": value, "error": 0.01, "low": value - 0.02, "high": value + 0.02}
+
+
+def data_set() -> dict:
+    scored = {
+        "model": "xgb", "rows": 100, "events": 90, "brier": 0.2, "market_brier": 0.21, "log_loss": 0.5,
+        "market_log_loss": 0.51, "gain": estimate(0.01), "brier_gain": estimate(0.01), "slope": 1.0, "slope_error": 0.1,
+    }  # fmt: skip
+    market = {"brier": 0.21, "log_loss": 0.51, "slope": 0.9, "slope_error": 0.1}
+    return {
+        "source": "made-up", "sample": "calendar:daily", "rows": 200, "markets": 100, "events": 90, "days": 100.0,
+        "yes": 0.4, "dated": 0.5, "alone": 1.0, "detectable": 0.1, "market": market, "lint": [],
+        "fair_value": {"reason": "no candles"}, "models": [scored | {"holdout": scored}], "absent": {}, "fold_lint": [],
+    }  # fmt: skip
+
+
+def way() -> dict:
+    right = estimate(0.6) | {"events": 90}
+    claim = {"model": "lgbm", "rows": 900, "accuracy": right, "gain": estimate(0.02), "hold": 0.5}
+    driver = {"column": "later", "importance": 0.9, "alone": 0.7}
+    doubt = {
+        "claim": claim, "sentence": "leak suspected", "drivers": [driver], "checks": ["look at later"],
+    }  # fmt: skip
+    return {"candles": "made-up", "coins": 3, "asked": "the next hour", "claims": [claim], "suspicion": doubt}
+
+
+def scaled() -> dict:
+    spread = {"model": "own HAR", "contracts": 90, "coins": 2, "log_loss": 0.4, "qlike": 0.1, "excess": estimate(0.0)}
+    judged = {
+        "model": "lgbm, own", "rows": 90, "coins": 2, "accuracy": estimate(0.5), "gain": estimate(0.0),
+        "apart": {"accuracy": estimate(0.0), "gain": estimate(0.0)},
+    }  # fmt: skip
+    pool = {"pool": "recorded", "coins": 2, "variance": [spread], "direction": [judged],
+            "left_out": [{"model": "variance", "reason": "too few"}]}  # fmt: skip
+    return {"coins": 2, "rows": 900, "recorded": 900, "columns": 66, "peak_gb": 4.5, "seconds": 60.0, "pools": [pool],
+            "steps": [{"step": "read", "rows": 900, "seconds": 1.0}], "refused": []}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +110,7 @@ def test_the_page_states_bars_intervals_seeds_date_version_and_command(page: Pag
     for words in ("2 random seeds (1, 2)", "2026-01-01", "`abc`", "edgeworth report evidence --seeds 2\n"):
         assert words in page.text
     headings = re.findall(r"^## (.*)$", page.text, re.MULTILINE)
-    assert len(headings) == 5
+    assert len(headings) == 9
 
 
 def test_every_picture_is_shown_once_and_is_a_small_svg(page: Page) -> None:
@@ -94,7 +143,7 @@ def test_an_edge_on_recorded_data_is_named_with_what_became_of_it(page: Page) ->
 
 def test_without_recorded_data_the_page_says_how_to_have_it() -> None:
     text = render(findings(recorded=False)).text
-    assert text.count("edgeworth report evidence --recorded DIR") == 2
+    assert text.count("edgeworth report evidence --recorded DIR") == 3
     assert "The recorded prices run from" not in text
 
 
@@ -103,7 +152,7 @@ def test_a_section_alone_is_a_page(section: str) -> None:
     whole = findings((section,))
     plans = {"null": ("null", "null-free"), "power": ("power", "power-locked")}.get(section, ())
     worlds = {name: whole.worlds[name] for name in plans}
-    alone = Findings(ABOUT, (section,), worlds, whole.exhibits, whole.calibrations)
+    alone = replace(whole, worlds=worlds, scale=whole.scale if section == "scale" else None)
     page = render(alone)
     assert page.text.count("\n## ") == 2
     assert page.text.startswith("# Does the verdict deserve trust?")

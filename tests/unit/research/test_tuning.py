@@ -1,5 +1,6 @@
 """A search of settings stays inside its rows, counts what it tries, and continues where it stopped."""
 
+import subprocess
 import sys
 from dataclasses import replace
 from importlib.util import find_spec
@@ -128,10 +129,42 @@ def test_a_fit_that_fails_is_counted_and_leaves_nothing_running(rows, tmp_path, 
     def broken(self, settings):
         raise MemoryError
 
-    with monkeypatch.context() as patched, pytest.raises(MemoryError):
+    with monkeypatch.context() as patched:
         patched.setattr(tuning.Bench, "gain", broken)
-        search("logistic", rows, tmp_path / "study.db", count=counted)
+        with pytest.raises(MemoryError):
+            search("logistic", rows, tmp_path / "study.db", count=counted)
     assert [status for _, _, status in counted.rows] == ["failed"]
     again = Counter()
     assert search("logistic", rows, tmp_path / "study.db", count=again).trials == 6
     assert [status for _, _, status in again.rows] == ["done"] * 6
+
+
+KILLED = """
+import subprocess
+import sys
+from pathlib import Path
+from tests.support.examples import planted_examples
+from edgeworth.core.units import DAY
+from edgeworth.research import tuning
+
+rows = tuning.split(planted_examples(11, 1_000)[0], DAY)[0]
+told = lambda done, total: print(done, flush=True)
+tuning.tune("xgb", rows, tuning.Plan(40, seed=3), Path(sys.argv[1]), (told, tuning.uncounted))
+"""
+
+
+@pytest.mark.slow
+def test_a_search_that_was_killed_continues_to_the_same_trials(rows, tmp_path, pytestconfig):
+    """Killed without warning in the middle of a fit, twice; at the end the trials are those of one quiet search."""
+    plan = replace(PLAN, trials=12)
+    expected = search("xgb", rows, plan=plan)
+    for reached in ("3", "7"):
+        command = [sys.executable, "-c", KILLED, str(tmp_path / "study.db")]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=pytestconfig.rootpath) as process:
+            for line in process.stdout:
+                if line.strip() == reached:
+                    break
+            process.kill()
+    found = search("xgb", rows, tmp_path / "study.db", plan=plan)
+    assert found.resumed >= 7
+    assert replace(found, resumed=0) == expected

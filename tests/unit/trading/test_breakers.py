@@ -63,7 +63,11 @@ TABLE = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("cause", "state", "resume", "trips", "holds"), TABLE, ids=lambda part: part.value if isinstance(part, HaltCause) else "")
+@pytest.mark.parametrize(
+    ("cause", "state", "resume", "trips", "holds"),
+    TABLE,
+    ids=lambda part: part.value if isinstance(part, HaltCause) else "",
+)
 def test_what_trips_and_what_does_not(cause, state, resume, trips, holds) -> None:
     board = br.Board(LIMITS)
     raised = [row for event in trips for row in board.feed(event)]
@@ -141,7 +145,9 @@ events = st.one_of(
     st.builds(br.Reconciled, at=st.just(0)),
     st.builds(br.DiskSeen, at=st.just(0), free=st.integers(0, 10**9)),
     st.builds(br.SkewSeen, at=st.just(0), skew=st.integers(-20 * SECOND, 20 * SECOND)),
-    st.builds(br.Worth, at=st.just(0), equity_e6=st.integers(500, 1_000), day_start_e6=st.just(900), peak_e6=st.just(1_000)),
+    st.builds(
+        br.Worth, at=st.just(0), equity_e6=st.integers(500, 1_000), day_start_e6=st.just(900), peak_e6=st.just(1_000)
+    ),
 )
 
 

@@ -24,7 +24,9 @@ def books(draw) -> EventBook:
         OpenOrder(market_no=draw(market), is_yes=draw(st.booleans()), is_buy=draw(st.booleans()), shares_e6=(n := draw(shares)), cost_e6=n * draw(st.integers(1, 104)) // 100)
         for _ in range(draw(st.integers(0, 6)))
     ]  # fmt: skip
-    return EventBook(markets=tuple(range(count)), positions=tuple(positions), orders=tuple(orders), complete=draw(st.booleans()))
+    return EventBook(
+        markets=tuple(range(count)), positions=tuple(positions), orders=tuple(orders), complete=draw(st.booleans())
+    )
 
 
 def _brute(book: EventBook) -> int:
@@ -51,11 +53,15 @@ def test_the_worst_loss_is_that_of_brute_force(book: EventBook) -> None:
 
 
 @given(books(), st.integers(0, 7), st.booleans(), st.integers(1, 5_000), st.integers(1, 99))
-def test_a_purchase_within_the_room_keeps_the_limit(book: EventBook, pick: int, is_yes: bool, lots: int, cents: int) -> None:
+def test_a_purchase_within_the_room_keeps_the_limit(
+    book: EventBook, pick: int, is_yes: bool, lots: int, cents: int
+) -> None:
     """What a purchase adds to is the worst loss among the winners that do not pay it; nothing else can get worse."""
     market = book.markets[pick % len(book.markets)]
     order = OpenOrder(market_no=market, is_yes=is_yes, shares_e6=lots * LOT, cost_e6=lots * LOT * cents // 100)
-    more = EventBook(markets=book.markets, positions=book.positions, orders=(*book.orders, order), complete=book.complete)
+    more = EventBook(
+        markets=book.markets, positions=book.positions, orders=(*book.orders, order), complete=book.complete
+    )
     assert more.worst_e6() == max(book.worst_e6(), book.worst_without_e6(market, is_yes=is_yes) + order.cost_e6)
 
 

@@ -31,7 +31,9 @@ def test_the_machine_lifts_only_what_it_may() -> None:
         lift(_halt(1), Resume.AUTOMATIC, "breaker", "over", Micros(2))
     assert caught.value.code == "halt-needs-operator"
     assert lift(_halt(1), Resume.OPERATOR, "me", "seen", Micros(2)).halt_id == "killed:all:1"
-    assert lift(_halt(1, resume=Resume.AUTOMATIC), Resume.AUTOMATIC, "breaker", "over", Micros(2)).by is Resume.AUTOMATIC
+    assert (
+        lift(_halt(1, resume=Resume.AUTOMATIC), Resume.AUTOMATIC, "breaker", "over", Micros(2)).by is Resume.AUTOMATIC
+    )
 
 
 def test_the_state_is_the_most_severe_halt_that_stands() -> None:

@@ -448,3 +448,18 @@ def test_paper_knows_no_key_and_no_network():
     code = "import edgeworth.trading.paper, sys; print([m for m in sys.modules if m.split('.')[0] in {'eth_account','polymarket','httpx2','keyring','pyrage'} or 'sign' in m and 'edgeworth' in m])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+def test_a_trade_of_the_other_token_is_the_same_trade_seen_from_there():
+    async def story(table):
+        other = "67890"
+        table.books.show(bids=(), token=other)
+        table.books.show(bids=())
+        yes, _ = await table.place(5_000, 10)
+        no, _ = await table.place(4_900, 10, token=other)
+        table.venue.printed(other, 5_000, 4 * UNIT, is_buy=True, other=TOKEN)  # a buyer of NO at half a dollar
+        assert (table.matched(yes), table.matched(no)) == (4, 0)
+        table.venue.printed(TOKEN, 5_100, 7 * UNIT, is_buy=True, other=other)  # a buyer of YES at 51 cents
+        assert (table.matched(yes), table.matched(no)) == (4, 7)
+
+    play(story)

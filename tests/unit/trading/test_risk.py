@@ -6,6 +6,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.risk import LIMITS, NOW, USD, book, instrument, intent, view, world
 
 from edgeworth.core.config import Settings
 from edgeworth.core.errors import ConfigError
@@ -18,9 +19,14 @@ from edgeworth.trading.halts import HaltCause, Resume, TradingState, raise_halt
 from edgeworth.trading.limits import Limits
 from edgeworth.trading.risk import Exposure, MarketStatus, VenueState, check, checker, failed, shown
 from edgeworth.trading.risk_codes import HALTING, RISK_DOCS, RiskCode, risk_page
-from tests.support.risk import LIMITS, NOW, USD, book, instrument, intent, view, world
 
-SELL = {"is_buy": False, "price_e4": 4_900, "shares_e6": 20_000_000, "time_in_force": TimeInForce.FAK, "expires_at": None}
+SELL = {
+    "is_buy": False,
+    "price_e4": 4_900,
+    "shares_e6": 20_000_000,
+    "time_in_force": TimeInForce.FAK,
+    "expires_at": None,
+}
 HALT = raise_halt(HaltCause.KILLED, TradingState.HALTED, Resume.OPERATOR, "by hand", NOW)
 PAUSE = raise_halt(HaltCause.PAUSED, TradingState.REDUCING, Resume.OPERATOR, "lunch", NOW, "strategy:s")
 OLD = NOW - 6 * SECOND
@@ -96,7 +102,9 @@ DENIALS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("code", "asked", "known", "around"), DENIALS, ids=lambda part: part.value if isinstance(part, RiskCode) else "")
+@pytest.mark.parametrize(
+    ("code", "asked", "known", "around"), DENIALS, ids=lambda part: part.value if isinstance(part, RiskCode) else ""
+)
 def test_every_denial_has_its_code(code: RiskCode, asked, known, around) -> None:
     decision = check(intent(**asked), view(**known), world(**around), LIMITS)
     assert decision.code is code, decision
@@ -113,7 +121,12 @@ def test_the_order_they_differ_from_passes() -> None:
 def test_every_code_is_tried_or_needs_no_trial() -> None:
     tried = {row[0] for row in DENIALS}
     # the worst loss and the largest order only ever shrink with these defaults; both have their own tests
-    assert set(RiskCode) - tried == {RiskCode.ALLOWED, RiskCode.RISK_FAILED, RiskCode.MAX_ORDER, RiskCode.MAX_EVENT_LOSS}
+    assert set(RiskCode) - tried == {
+        RiskCode.ALLOWED,
+        RiskCode.RISK_FAILED,
+        RiskCode.MAX_ORDER,
+        RiskCode.MAX_EVENT_LOSS,
+    }
 
 
 @pytest.mark.parametrize(
@@ -138,15 +151,24 @@ def test_a_polled_book_may_be_twice_as_old_as_its_interval() -> None:
 
 
 def test_ages_at_their_limits_are_fresh() -> None:
-    around = {"book": book(known_at=NOW - 5 * SECOND), "needs_heartbeat": True, "heartbeat_at": NOW - 8 * SECOND, "skew": 10 * SECOND}
-    assert check(intent(), view(reconciled_at=NOW - 180 * SECOND), world(scheduled_end=NOW + 10 * MINUTE, **around), LIMITS).allowed
+    around = {
+        "book": book(known_at=NOW - 5 * SECOND),
+        "needs_heartbeat": True,
+        "heartbeat_at": NOW - 8 * SECOND,
+        "skew": 10 * SECOND,
+    }
+    assert check(
+        intent(), view(reconciled_at=NOW - 180 * SECOND), world(scheduled_end=NOW + 10 * MINUTE, **around), LIMITS
+    ).allowed
 
 
 def test_caps_shrink_and_say_so() -> None:
     decision = check(intent(shares_e6=100_000_000), view(exposure=Exposure(market_e6=30 * USD)), world(), LIMITS)
     assert decision.shrunk_by == (RiskCode.MAX_ORDER, RiskCode.MAX_MARKET)
     assert (decision.shares_e6, decision.reserve_e6) == (40_000_000, 20 * USD)
-    assert shown(intent(shares_e6=100_000_000), decision) == "buy 100.00 @ 0.5000: 40.00 allowed (max-order, max-market)"
+    assert (
+        shown(intent(shares_e6=100_000_000), decision) == "buy 100.00 @ 0.5000: 40.00 allowed (max-order, max-market)"
+    )
     thin = check(intent(), view(), world(book=book(asks=((5_000, 30_000_000), (5_100, 10**9)))), LIMITS)
     assert (thin.shrunk_by, thin.shares_e6) == ((RiskCode.DEPTH,), 15_000_000)
 
@@ -206,7 +228,10 @@ def test_denials_that_stay_call_for_a_halt() -> None:
     broken = failed(ZeroDivisionError("by zero"))
     halt = broken.halt(NOW)
     assert halt is not None
-    assert (halt.resume, halt.reason) == (Resume.OPERATOR, f"{RISK_DOCS[RiskCode.RISK_FAILED]} ZeroDivisionError: by zero")
+    assert (halt.resume, halt.reason) == (
+        Resume.OPERATOR,
+        f"{RISK_DOCS[RiskCode.RISK_FAILED]} ZeroDivisionError: by zero",
+    )
     assert set(HALTING) < set(RiskCode)
 
 
@@ -215,7 +240,12 @@ def test_32_strategies_with_1000_intents_each_never_exceed_a_limit() -> None:
     random = stream(7, "risk", "many")
     markets, strategies = 40, 32
     limits = msgspec.structs.replace(LIMITS, orders_a_minute=10**6, orders_an_hour=10**6, max_open_orders=10**6)
-    cap = {"market": limits.max_market, "event": limits.max_event, "category": limits.max_category, "strategy": limits.max_strategy}
+    cap = {
+        "market": limits.max_market,
+        "event": limits.max_event,
+        "category": limits.max_category,
+        "strategy": limits.max_strategy,
+    }
     used: dict[tuple[str, int], int] = {}
     total = allowed = 0
     terms = [instrument(m, fee_rate_e6=(0, 40_000, 70_000)[m % 3]) for m in range(markets)]

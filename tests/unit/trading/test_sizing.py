@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.panels import day, hourly, make_panel
+from tests.support.risk import NOW, USD, book, instrument
 
 from edgeworth.core.config import CostSettings, RiskSettings, Settings
 from edgeworth.core.orders import TimeInForce
@@ -18,8 +20,6 @@ from edgeworth.engine.walk import run
 from edgeworth.trading.desk import Group
 from edgeworth.trading.exposure import Position
 from edgeworth.trading.sizing import Planned, Purse, Quote, Rules, plan, sale
-from tests.support.panels import day, hourly, make_panel
-from tests.support.risk import NOW, USD, book, instrument
 
 RULES = Rules.of(Settings())
 WIDE = {"max_order": 1e6, "max_market": 1.0, "max_event": 1.0, "max_category": 1.0, "max_total": 1.0}
@@ -44,7 +44,9 @@ def rules(**risk: Any) -> Rules:
     return Rules.of(Settings.model_validate({"risk": risk, "trading": {"max_depth_share": 1.0}}))
 
 
-def quote(market: int, side: int, asks: Any, group: Group | None = None, end: int | None = NOW + DAY, **terms: Any) -> Quote:
+def quote(
+    market: int, side: int, asks: Any, group: Group | None = None, end: int | None = NOW + DAY, **terms: Any
+) -> Quote:
     nested = terms.pop("nested", ())
     traded = instrument(market, is_yes=side > 0, **terms)
     own = group or Group(market_no=market, event_no=market, category="c")
@@ -84,13 +86,23 @@ def _backtest(markets: list[dict[str, Any]], wishes: list[tuple[int, int, float,
 def test_one_order_has_the_size_of_the_backtest(cents, p, se, side, fee, wide) -> None:
     risk = WIDE | {"kelly": 1.0} if wide else {}
     terms = {"fee_rate_e6": fee[0], "min_size_e6": 5_000_000}
-    market = {"prices": hourly([cents / 100] * 2), "payout": 1, "resolved_at": day(2), "fee_exponent": fee[1], "tick_e4": 100, **terms}
+    market = {
+        "prices": hourly([cents / 100] * 2),
+        "payout": 1,
+        "resolved_at": day(2),
+        "fee_exponent": fee[1],
+        "tick_e4": 100,
+        **terms,
+    }
     bought = _backtest([market], [(0, side, p, se)], **risk)
     ask = (cents if side > 0 else 100 - cents) * 100 + 100
     found = one(Wish(1, side, p, se), ((ask, DEEP),), rules(**risk), fee_exponent_e6=fee[1] * 1_000_000, **terms)
     live = [found.intent.shares_e6 // LOT_E6] if found.intent else []
     if bought and bought[0] * ask < 10_000 * 100:
-        assert found.code in {GateCode.MIN_SIZE, GateCode.MAX_ORDER}  # the venue wants a dollar; the backtest has no such rule
+        assert found.code in {
+            GateCode.MIN_SIZE,
+            GateCode.MAX_ORDER,
+        }  # the venue wants a dollar; the backtest has no such rule
     else:
         assert live == bought
 
@@ -99,7 +111,14 @@ def test_exclusive_yes_legs_have_the_sizes_of_the_backtest() -> None:
     prices, p = (0.34, 0.29, 0.19), (0.45, 0.36, 0.22)
     risk = WIDE | {"kelly": 1.0}
     legs = [
-        {"prices": hourly([price] * 2), "payout": int(k == 0), "resolved_at": day(2), "event": "e", "neg_risk": True, "tick_e4": 100}
+        {
+            "prices": hourly([price] * 2),
+            "payout": int(k == 0),
+            "resolved_at": day(2),
+            "event": "e",
+            "neg_risk": True,
+            "tick_e4": 100,
+        }
         for k, price in enumerate(prices)
     ]
     bought = _backtest(legs, [(2 * k, 1, chance, 0.02) for k, chance in enumerate(p)], **risk)
@@ -196,43 +215,48 @@ def test_drawdown_scales_the_stake() -> None:
 # -- events whose outcomes hang together
 
 
-def test_no_legs_of_one_event_are_bounded_together() -> None:
-    """The published five outcomes with NO legs: the programme buys less of each than Kelly alone would."""
+def test_legs_of_both_kinds_in_one_event_are_the_published_programme() -> None:
+    """Five outcomes with NO legs at 1 - c + .02: stakes .0714 on YES of the first, .0349 and .0991 on NO of the last two."""
     p, c = (0.40, 0.28, 0.18, 0.09, 0.05), (0.35, 0.30, 0.20, 0.12, 0.08)
     made = rules(**WIDE, kelly=1.0)
-    group = [Group(market_no=k, event_no=9, category="c", markets=tuple(range(5)), exclusive=True) for k in range(5)]
+    group = [
+        Group(market_no=k, event_no=9, category="c", markets=tuple(range(5)), exclusive=True, complete=True)
+        for k in range(5)
+    ]
     quotes = {(k, -1): quote(k, -1, ((round((1 - cost + 0.02) * 10_000), DEEP),), group[k]) for k, cost in enumerate(c)}
-    wishes = [Wish(k, -1, 1 - chance) for k, chance in enumerate(p)]
-    together = [found.intent.shares_e6 / 1e6 if found.intent else 0.0 for found in plan(wishes, quotes, purse(), made)]
-    alone = []
-    for wish in wishes:
-        found = one(wish, quotes[wish.market_no, -1].book.asks, made)
-        alone.append(found.intent.shares_e6 / 1e6 if found.intent else 0.0)
-    assert all(a <= b for a, b in zip(together, alone, strict=True))
-    assert 0 < sum(together) < 0.9 * sum(alone)
+    quotes |= {(k, 1): quote(k, 1, ((round(cost * 10_000), DEEP),), group[k]) for k, cost in enumerate(c)}
+    wishes = [Wish(0, 1, p[0]), *(Wish(k, -1, 1 - p[k]) for k in (3, 4))]
+    found = plan(wishes, quotes, purse(), made)
+    stakes = [made.cost_e6 / 1e9 for made in found]
+    np.testing.assert_allclose(stakes, [0.0714, 0.0349, 0.0991], atol=1e-4)
+    assert [made.bounded for made in found] == ["joint"] * 3
 
 
 def test_a_chain_of_touches_is_one_bet() -> None:
     p = (0.105, 0.08, 0.06)
     made, chain = rules(**WIDE, kelly=1.0), (0, 1, 2)
     quotes = {
-        (k, -1): quote(k, -1, ((round((1 - chance - 0.02) * 100) * 100, DEEP),), Group(market_no=k, event_no=9, category="c"), nested=chain)
+        (k, -1): quote(
+            k,
+            -1,
+            ((round((1 - chance - 0.02) * 100) * 100, DEEP),),
+            Group(market_no=k, event_no=9, category="c"),
+            nested=chain,
+        )
         for k, chance in enumerate(p)
     }
     wishes = [Wish(k, -1, 1 - chance) for k, chance in enumerate(p)]
     found = plan(wishes, quotes, purse(), made)
-    single = one(wishes[0], quotes[0, -1].book.asks, made)
-    assert single.intent is not None
-    spent = sum(plan.cost_e6 for plan in found)
-    assert 0 < spent < 1.6 * single.cost_e6  # not three times
-    assert {plan.bounded for plan in found if plan.intent} == {"joint"} or any(plan.code is GateCode.BETTER_SIBLING for plan in found)
+    alone = sum(one(wish, quotes[wish.market_no, -1].book.asks, made).cost_e6 for wish in wishes)
+    assert 0 < sum(plan.cost_e6 for plan in found) < 0.6 * alone
+    assert "joint" in {plan.bounded for plan in found}
 
 
 def test_what_is_held_in_the_event_counts() -> None:
     group = Group(market_no=0, event_no=9, category="c", markets=(0, 1), exclusive=True)
     made = rules(**WIDE, kelly=1.0)
     asks = ((6_500, DEEP),)
-    held = Position(market_no=1, is_yes=False, shares_e6=500_000_000, cost_e6=300 * USD)  # also wins when 0 does not lose
+    held = Position(market_no=1, is_yes=True, shares_e6=900_000_000, cost_e6=300 * USD)  # lost, too, when 0 wins
     fresh = one(Wish(0, -1, 0.75), asks, made, group=group)
     beside = one(Wish(0, -1, 0.75), asks, made, group=group, funds=purse(positions=(held,)))
     assert fresh.intent is not None
@@ -253,7 +277,9 @@ def test_never_more_than_cash_caps_and_book(given_rows, dollars, exclusive) -> N
     fee = FeeTerms(70_000, 1)
     quotes = {}
     for market, side, _, _, cents, lots in given_rows:
-        group = Group(market_no=market, event_no=market // 3, category="c", markets=(0, 1, 2, 3, 4, 5), exclusive=exclusive)
+        group = Group(
+            market_no=market, event_no=market // 3, category="c", markets=(0, 1, 2, 3, 4, 5), exclusive=exclusive
+        )
         asks = ((cents * 100, lots * LOT_E6), (cents * 100 + 200, lots * LOT_E6))
         quotes[market, side] = quote(market, side, asks, group, fee_rate_e6=70_000)
     wishes = [Wish(market, side, p, se) for market, side, p, se, _, _ in given_rows]
@@ -284,7 +310,10 @@ def test_never_more_than_cash_caps_and_book(given_rows, dollars, exclusive) -> N
 def test_more_edge_never_buys_less(p, more, cents) -> None:
     asks = ((cents * 100, 30_000_000), (cents * 100 + 100, 40_000_000), (cents * 100 + 300, DEEP))
     made = rules(**WIDE, kelly=0.5)
-    sizes = [found.intent.shares_e6 if found.intent else 0 for found in (one(Wish(1, 1, p), asks, made), one(Wish(1, 1, p + more), asks, made))]
+    sizes = [
+        found.intent.shares_e6 if found.intent else 0
+        for found in (one(Wish(1, 1, p), asks, made), one(Wish(1, 1, p + more), asks, made))
+    ]
     assert sizes[1] >= sizes[0] - LOT_E6
 
 
@@ -294,11 +323,19 @@ def test_more_edge_never_buys_less(p, more, cents) -> None:
 def test_a_sale_takes_what_the_bids_give_within_the_slippage() -> None:
     bids = ((5_000, 10_000_000), (4_900, 20_000_000), (4_700, 10**9))
     held = Quote(
-        instrument=instrument(), book=book(bids=bids), group=Group(market_no=1, event_no=1, category="c"), scheduled_end=None
+        instrument=instrument(),
+        book=book(bids=bids),
+        group=Group(market_no=1, event_no=1, category="c"),
+        scheduled_end=None,
     )
     whole = sale("x", "s", held, 25_009_999, NOW, RULES)
     assert whole is not None
-    assert (whole.price_e4, whole.shares_e6, whole.time_in_force, whole.is_buy) == (4_900, 25_000_000, TimeInForce.FAK, False)
+    assert (whole.price_e4, whole.shares_e6, whole.time_in_force, whole.is_buy) == (
+        4_900,
+        25_000_000,
+        TimeInForce.FAK,
+        False,
+    )
     more = sale("x", "s", held, 500_000_000, NOW, RULES)
     assert more is not None
     assert (more.price_e4, more.shares_e6) == (4_900, 30_000_000)

@@ -29,7 +29,9 @@ def test_the_published_path_of_wealth() -> None:
     np.testing.assert_allclose(path, [0.944444, 1.180556, 1.349206, 1.574074, 1.475694, 2.951389], atol=5e-7)
 
 
-sequences = st.lists(st.tuples(st.floats(0.02, 0.98), st.floats(0.02, 0.98), st.integers(0, 1)), min_size=1, max_size=20)
+sequences = st.lists(
+    st.tuples(st.floats(0.02, 0.98), st.floats(0.02, 0.98), st.integers(0, 1)), min_size=1, max_size=20
+)
 
 
 @given(sequences)

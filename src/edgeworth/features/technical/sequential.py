@@ -21,6 +21,7 @@ _BAR_MEAN: Final = 20
 _BAR_STRENGTH: Final = 14
 
 FINE, UNORDERED, OFF_GRID, IMPLAUSIBLE = 0, 1, 2, 3
+LEAST, MOST = 1e-100, 1e100  # squares and quotients of such numbers are finite
 
 
 @step
@@ -102,7 +103,12 @@ def since_cross(work: Work, at: tuple[int, int, int], place: tuple[int, int, int
 def unbroken(work: Work, o: int, a: int, n: int, state: State, most: float) -> None:
     """Write how many rows before this one `a` has been 0 without a break, at most `most`. State: the next count."""
     out, missing = work[o : o + n], work[a : a + n]
-    count = state[0]
+    count, broken_off = state[0], 0.0
+    for i in range(n):
+        broken_off += missing[i]
+    if broken_off == 0.0 and count == most:
+        out[:] = most
+        return
     for i in range(n):
         if missing[i] != 0.0:
             count = 0.0
@@ -116,12 +122,12 @@ def unbroken(work: Work, o: int, a: int, n: int, state: State, most: float) -> N
 def day_progress(work: Work, o: int, n: int, opens: int, interval: int, day: int) -> None:
     """Write which share of the UTC day has passed at the close of each row; `opens` is when the first one opens."""
     out = work[o : o + n]
-    passed = (opens + interval) % day
-    for i in range(n):
-        out[i] = passed / day
-        passed += interval
-        if passed >= day:
-            passed -= day
+    begin, passed = 0, (opens + interval) % day
+    while begin < n:
+        stop = min(n, begin + (day - passed) // interval)
+        for i in range(stop - begin):
+            out[begin + i] = (passed + i * interval) / day
+        begin, passed = stop, 0
 
 
 @step
@@ -177,21 +183,29 @@ def _close_bar(state: State, close: float, log: float) -> None:
 def plausible(candles: Any, interval: int, last: int) -> tuple[int, int]:
     """Return what is wrong with candles and in which row: FINE, UNORDERED, OFF_GRID or IMPLAUSIBLE.
 
-    `last` is when the candle before opened. Prices must be positive and finite with low <= open, close <= high, volume
-    finite and not negative, opening times ascending multiples of `interval`.
+    `last` is when the candle before opened. Prices must lie between LEAST and MOST with low <= open, close <= high, the
+    volume between 0 and MOST, opening times must be ascending multiples of `interval`. The first loop only counts,
+    without a branch, since nearly always there is nothing to find.
     """
     t, opened, high, low, close, volume = candles
+    faults = 0
+    for i in range(len(t)):
+        inside = (low[i] <= opened[i]) & (opened[i] <= high[i]) & (low[i] <= close[i]) & (close[i] <= high[i])
+        bounded = (low[i] >= LEAST) & (high[i] <= MOST) & (volume[i] >= 0.0) & (volume[i] <= MOST)
+        faults += not (inside & bounded)
+    for i in range(1, len(t)):
+        faults += t[i] - t[i - 1] != interval
+    if faults == 0 and len(t) > 0 and t[0] > last and t[0] % interval == 0:
+        return FINE, 0
     for i in range(len(t)):
         if t[i] <= last:
             return UNORDERED, i
         if t[i] - last != interval and t[i] % interval:
             return OFF_GRID, i
         last = t[i]
-        bottom = opened[i] if opened[i] < close[i] else close[i]
-        top = opened[i] if opened[i] > close[i] else close[i]
-        if not (low[i] > 0.0 and low[i] <= bottom and top <= high[i] and high[i] < np.inf):
-            return IMPLAUSIBLE, i
-        if not (volume[i] >= 0.0 and volume[i] < np.inf and bottom == bottom):  # noqa: PLR0124  (not NaN)
+        inside = (low[i] <= opened[i]) & (opened[i] <= high[i]) & (low[i] <= close[i]) & (close[i] <= high[i])
+        bounded = (low[i] >= LEAST) & (high[i] <= MOST) & (volume[i] >= 0.0) & (volume[i] <= MOST)
+        if not (inside & bounded):
             return IMPLAUSIBLE, i
     return FINE, 0
 

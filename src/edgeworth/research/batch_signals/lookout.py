@@ -11,12 +11,13 @@ from edgeworth.core.config import Settings
 from edgeworth.core.errors import DataError
 from edgeworth.core.panel import UNKNOWN_TIME, Int64s, Outcomes, Panel
 from edgeworth.core.paths import Home
-from edgeworth.core.units import DAY, HOUR, MINUTE
+from edgeworth.core.units import DAY, HOUR
 from edgeworth.features.definitions import KERNELS, Kind, closure
 from edgeworth.features.registry import View, keep_categories
 from edgeworth.forecasting.firing import fire_all
 from edgeworth.research.batch_signals import panels
 from edgeworth.research.batch_signals.beliefs import RuleSpeaker, Said, Speaker, learn_rules, listen
+from edgeworth.research.batch_signals.tail import Latest, Tail
 from edgeworth.research.collecting import DECIDED_HIGH, DECIDED_LOW
 from edgeworth.strategies.base import Strategy
 
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from edgeworth.store.versions import Ends
 
 _HISTORY_LASTS: Final = HOUR  # how long what was learned is kept before the store is asked again
-_TAIL_LASTS: Final = 6 * HOUR  # how long only new snapshots are read before all are read again
-_OVERLAP: Final = 10 * MINUTE  # how long after it was known a snapshot may be written and still be seen at once
 _LOOK_BACK: Final = 3 * DAY  # snapshots read at least, so that a market's usual spacing is seen
 _DEEPEST: Final = 30 * DAY
 _CHECKED: Final = 300  # rows on which the rules are checked
@@ -86,12 +85,20 @@ class _History:
 
 
 @dataclass(frozen=True, slots=True)
-class _Tail:
-    """Snapshots read from the store: all at `loaded_at`, what came since then up to `until`."""
+class _Base:
+    """A panel with older snapshots behind recorded prices, and what it was made of."""
 
-    snapshots: "pl.DataFrame"
-    loaded_at: int
-    until: int
+    recorded: tuple[Panel | None, Int64s, Int64s]
+    points: panels.Points
+    facts: "tuple[pl.DataFrame, Ends]"
+    panel: Panel
+
+    def is_of(
+        self, recorded: tuple[Panel | None, Int64s, Int64s], points: panels.Points, facts: "tuple[pl.DataFrame, Ends]"
+    ) -> bool:
+        """Tell whether it was made of these."""
+        same = self.points is points and self.facts is facts and self.recorded[0] is recorded[0]
+        return same and all(np.array_equal(a, b) for a, b in zip(self.recorded[1:], recorded[1:], strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,18 +123,18 @@ class Lookout:
         self._scope, self._others = scope or Scope(), tuple(others)
         self._history: _History | None = None
         self._facts: tuple[pl.DataFrame, Ends] | None = None
-        self._tail: _Tail | None = None
+        self._tail = Tail(home)
+        self._base: _Base | None = None
         self._checked = False
 
     def look(self, as_of: int) -> Board:
         """Return what could be known of the open markets at `as_of`; raises DataError store-empty | no-prices."""
         history = self._learned(as_of)
-        recent = self._recent(as_of)
-        points = panels.read_points(recent.snapshots)
-        if history.data is None and not len(points.market_no):
+        recent, latest = self._tail.read(as_of - self._depth(), as_of)
+        if history.data is None and not len(latest.numbers):
             raise DataError("no-prices", f"no price in {self._home.root} was known by then")
-        merged = self._merge(history, recent, points, as_of)
-        board = self._board(merged, points, as_of)
+        merged = self._merge(history, recent, latest, as_of)
+        board = self._board(merged, latest, as_of)
         for name, count in merged.states.items():
             board.states[name] = board.states.get(name, 0) + count
         if len(board) and not self._checked:
@@ -136,26 +143,6 @@ class Lookout:
         speakers: list[Speaker] = [*history.speakers, *self._others]
         said = tuple(listen(board.panel, board.row, speakers, as_of)) if len(board) else ()
         return replace(board, said=said, speakers=tuple(history.speakers), calls=recent.calls, limited=recent.limited)
-
-    def _recent(self, as_of: int) -> "Recent":
-        """Return what became known lately; of snapshots only what came since the last look is read, for hours.
-
-        A snapshot known shortly before the last look may have been written after it: the last minutes are read again.
-        """
-        import polars as pl
-
-        from edgeworth.store.recent import read_recent
-
-        since, kept = as_of - self._depth(), self._tail
-        if kept is None or not kept.until <= as_of < kept.loaded_at + _TAIL_LASTS:
-            found = read_recent(self._home, since, as_of)
-            self._tail = _Tail(found.snapshots, as_of, as_of)
-            return found
-        found = read_recent(self._home, kept.until - _OVERLAP, as_of, _HISTORY_LASTS)
-        rows = pl.concat([kept.snapshots.filter(pl.col("known_at") > since), found.snapshots])
-        rows = rows.unique(("market_no", "source", "known_at", "event_time"), maintain_order=True)
-        self._tail = _Tail(rows.sort("market_no", "known_at", maintain_order=True), kept.loaded_at, as_of)
-        return replace(found, snapshots=self._tail.snapshots)
 
     def _learned(self, as_of: int) -> _History:
         """Return the history, read anew when it is older than an hour or lies beyond `as_of`."""
@@ -190,7 +177,7 @@ class Lookout:
         points = panels.read_points(read_recent(self._home, UNKNOWN_TIME // 2, as_of).snapshots)
         if not len(points.market_no):
             return None
-        panel = panels.append_points(None, points, self._facts_of(points))
+        panel = panels.append_points(None, points, self._facts_of((points,)))
         return panel, past_outcomes(self._home, panel)
 
     def _depth(self) -> int:
@@ -203,45 +190,62 @@ class Lookout:
             reach.append(_DEEPEST if whole else found.lookback or 0)
         return min(max(reach), _DEEPEST)
 
-    def _merge(self, history: _History, recent: "Recent", points: panels.Points, as_of: int) -> "_Merged":
+    def _merge(self, history: _History, recent: "Recent", latest: Latest, as_of: int) -> "_Merged":
         """Gather the markets that may be open, with the newest snapshots behind their prices."""
-        base, closed, priced = None, recent.resolved, np.unique(points.market_no)
-        ended, newest = 0, int(points.t.max(initial=UNKNOWN_TIME))
+        base, closed, priced = None, recent.resolved, latest.numbers
+        ended, newest = 0, latest.newest
+        chosen, row = np.empty(0, np.int64), np.empty(0, np.int64)
         if history.data is not None:
             panel, outcomes = history.data
             number = panel.markets["market_no"].to_numpy().astype(np.int64)
             closed = np.union1d(closed, number[outcomes.known_at <= as_of])
             row, end = panels.newest_rows(panel, as_of), panels.known_ends(panel, as_of)
-            fresh, alive = np.isin(number, points.market_no), (row >= 0) & ~np.isin(number, closed)
+            fresh, alive = np.isin(number, latest.numbers), (row >= 0) & ~np.isin(number, closed)
             over = alive & (end != UNKNOWN_TIME) & (end <= as_of) & ~fresh
             ended = int(over.sum())
             priced = np.union1d(priced, number[row >= 0])
             newest = max(newest, int(panel.t[row[row >= 0]].max(initial=UNKNOWN_TIME)))
             event = panel.markets["event_no"].to_numpy()
             chosen = np.flatnonzero(np.isin(event, event[alive & ~over]) | fresh)
-            base = panels.take_markets(panel, chosen, row[chosen])
+            base, row = panel, row[chosen]
         proposed = np.setdiff1d(recent.proposed, closed)
         unpriced = recent.markets - len(np.union1d(closed, priced))
         states = {
-            "ended": ended, "decided": int(np.isin(proposed, priced).sum()), "quarantined": points.crossed,
+            "ended": ended, "decided": int(np.isin(proposed, priced).sum()), "quarantined": latest.crossed,
             "without_price": max(unpriced, 0),
         }  # fmt: skip
         closed = np.union1d(closed, proposed)
-        if not len(points.market_no) and base is not None:
-            return _Merged(base, closed, states, newest)
-        return _Merged(panels.append_points(base, points, self._facts_of(points)), closed, states, newest)
+        return _Merged(self._joined((base, chosen, row), latest), closed, states, newest)
 
-    def _facts_of(self, points: panels.Points) -> "tuple[pl.DataFrame, Ends]":
+    def _joined(self, recorded: tuple[Panel | None, Int64s, Int64s], latest: Latest) -> Panel:
+        """Return the chosen markets of the recorded panel up to their rows, with snapshots behind them.
+
+        What comes out without the newest snapshots is kept: from look to look it is nearly always the same.
+        """
+        panel, chosen, row = recorded
+        if panel is not None and not len(latest.numbers):
+            return panels.take_markets(panel, chosen, row)
+        facts, kept = self._facts_of((latest.old, latest.new)), self._base
+        if kept is None or not kept.is_of(recorded, latest.old, facts):
+            base = None if panel is None else panels.take_markets(panel, chosen, row)
+            self._base = kept = _Base(recorded, latest.old, facts, panels.append_points(base, latest.old, facts))
+        return panels.append_points(kept.panel, latest.new, facts)
+
+    def _facts_of(self, parts: Sequence[panels.Points]) -> "tuple[pl.DataFrame, Ends]":
         """Return what the store says of the markets with snapshots, read again only for new ones."""
         from edgeworth.store.recent import market_facts
 
-        number, first = np.unique(points.market_no, return_index=True)
         known = self._facts
-        if known is None or not bool(np.isin(number, known[0]["market_no"].to_numpy()).all()):
-            self._facts = known = market_facts(self._home, number, points.t[first])
+        wanted = [points.markets() for points in parts]
+        held = np.empty(0, np.int64) if known is None else known[0]["market_no"].to_numpy()
+        if known is None or not all(bool(np.isin(number, held).all()) for number, _ in wanted):
+            numbers = np.concatenate([number for number, _ in wanted])
+            times = np.concatenate([points.t[first] for points, (_, first) in zip(parts, wanted, strict=True)])
+            number, first = np.unique(numbers, return_index=True)  # the first part is the older one
+            self._facts = known = market_facts(self._home, number, times[first])
         return known
 
-    def _board(self, merged: "_Merged", points: panels.Points, as_of: int) -> Board:
+    def _board(self, merged: "_Merged", latest: Latest, as_of: int) -> Board:
         panel, closed = merged.panel, merged.closed
         number = panel.markets["market_no"].to_numpy().astype(np.int64)
         row, end = panels.newest_rows(panel, as_of), panels.known_ends(panel, as_of)
@@ -253,14 +257,12 @@ class Lookout:
         usual = np.minimum(panels.spacing(panel, row, market), _LONGEST_SPACING)
         limit = 2 * usual if self._scope.max_age is None else np.full(len(row), self._scope.max_age)
         stale = ~over & ~decided & (age > limit)
-        recounted = over & np.isin(
-            number[market], points.market_no
-        )  # the others have been counted as they were left out
+        recounted = over & np.isin(number[market], latest.numbers)  # the others have been counted as they were left out
         states = {"ended": int(recounted.sum()), "decided": int(decided.sum()), "stale": int(stale.sum())}
         keep = ~(over | decided | stale)
         market, row, age, end = market[keep], row[keep], age[keep], end[keep]
         category = tuple(View(panel).static(["category"])["category"].cast(str).gather(market).to_list())
-        bid, ask, depth = _quotes(points.quotes, number[market], panel.t[row])
+        bid, ask, depth = _quotes(latest.quotes, number[market], panel.t[row])
         return Board(as_of, panel, row, market, age, end, category, bid, ask, depth, (), (), states, merged.newest)
 
     def _wanted(self, panel: Panel, market: Int64s) -> Int64s:

@@ -40,12 +40,26 @@ class Points:
     quotes: Quotes
     crossed: int
 
+    def markets(self) -> tuple[Int64s, Int64s]:
+        """Return the markets' numbers and the place of each one's first point."""
+        number = self.market_no
+        first = np.flatnonzero(np.append(True, number[1:] != number[:-1])) if len(number) else np.empty(0, np.int64)
+        return number[first].astype(np.int64), first.astype(np.int64)
+
 
 def read_points(snapshots: "pl.DataFrame") -> Points:
     """Take prices from snapshots: the mid of a sane quote, else the last trade.
 
     What a source says late, after it has said something newer, is dropped, as in recorded prices; of one instant's news
     the newest counts.
+    """
+    return points_of(*sane_rows(snapshots))
+
+
+def sane_rows(snapshots: "pl.DataFrame") -> "tuple[pl.DataFrame, int]":
+    """Return the snapshots that state a price, with it, ascending in (market_no, known_at), and how many were crossed.
+
+    What a source says late is dropped here.
     """
     import polars as pl
 
@@ -58,12 +72,27 @@ def read_points(snapshots: "pl.DataFrame") -> Points:
     )
     crossed = int(rows["wrong"].sum())
     rows = rows.filter(~pl.col("wrong"), pl.col("price") >= 0).sort("market_no", "known_at", "event_time")
-    rows = rows.filter(pl.col("event_time") >= pl.col("event_time").cum_max().over("market_no", "source"))
+    late = pl.col("event_time") < pl.col("event_time").cum_max().over("market_no", "source")
+    return rows.filter(~late), crossed
+
+
+def points_of(rows: "pl.DataFrame", crossed: int) -> Points:
+    """Return the prices and the newest quotes of what `sane_rows` returned."""
     rows = rows.unique(("market_no", "known_at"), keep="last", maintain_order=True)
     newest = rows.unique("market_no", keep="last", maintain_order=True)
     quotes = Quotes(*(newest[name].to_numpy() for name in ("market_no", "known_at", "bid_e4", "ask_e4", "depth_e6")))
     number, t, price = (rows[name].to_numpy() for name in ("market_no", "known_at", "price"))
     return Points(number, t, price.astype(np.int32), quotes, crossed)
+
+
+def join_quotes(before: Quotes, after: Quotes) -> Quotes:
+    """Return each market's quote, that of `after` where both have one."""
+    number = np.concatenate([before.market_no, after.market_no])
+    order = np.argsort(number, kind="stable")
+    last = np.append(number[order][1:] != number[order][:-1], True) if len(number) else np.empty(0, bool)
+    kept = order[last]
+    columns = ("market_no", "t", "bid_e4", "ask_e4", "depth_e6")
+    return Quotes(*(np.concatenate([getattr(before, name), getattr(after, name)])[kept] for name in columns))
 
 
 def newest_rows(panel: Panel, as_of: int) -> Int64s:
@@ -119,23 +148,41 @@ def append_points(base: Panel | None, points: Points, facts: "tuple[pl.DataFrame
     last[filled] = base.t[base.offsets[1:][filled] - 1]
     place, keep = _places(number, points.market_no)
     keep &= points.t > last[place]
-    owner = np.concatenate([np.repeat(np.arange(len(held)), np.diff(base.offsets)), place[keep]])
-    sort = np.argsort(owner, kind="stable")
+    had = np.concatenate([np.diff(base.offsets), np.zeros(len(added), np.int64)])
+    offsets, old, fresh = _behind(had, place[keep])
+    t, price = np.empty(int(offsets[-1]), np.int64), np.empty(int(offsets[-1]), np.int32)
+    t[old], t[fresh] = base.t, points.t[keep]
+    price[old], price[fresh] = base.price_e4, points.price_e4[keep]
     picked, more = _ranges(ends.offsets[added], np.diff(ends.offsets)[added])
     state = hashlib.blake2b(base.fingerprint.encode(), digest_size=16)
     for array in (points.market_no, points.t, points.price_e4, ends.known_at, ends.value):
         state.update(np.ascontiguousarray(array).data)
     return Panel(
         markets=markets,
-        offsets=np.concatenate(([0], np.cumsum(np.bincount(owner, minlength=len(number))))).astype(np.int64),
-        t=np.concatenate([base.t, points.t[keep]])[sort],
-        price_e4=np.concatenate([base.price_e4, points.price_e4[keep]])[sort].astype(np.int32),
+        offsets=offsets,
+        t=t,
+        price_e4=price,
         end_offsets=np.concatenate([base.end_offsets, base.end_offsets[-1] + more[1:]]),
         end_known_at=np.concatenate([base.end_known_at, ends.known_at[picked]]),
         end_value=np.concatenate([base.end_value, ends.value[picked]]),
         source=base.source,
         fingerprint=state.hexdigest(),
     )
+
+
+def _behind(had: Int64s, place: Int64s) -> tuple[Int64s, Int64s, Int64s]:
+    """Return new offsets and the positions of old and new points when each new one goes behind its market's points.
+
+    `had` (M,) points of each market, `place` (N,) the market of each new point; both keep their order.
+    """
+    more = np.bincount(place, minlength=len(had)).astype(np.int64)
+    offsets = np.concatenate(([0], np.cumsum(had + more))).astype(np.int64)
+    old = np.arange(int(had.sum())) + np.repeat(np.cumsum(more) - more, had)
+    order = np.argsort(place, kind="stable")
+    rank = np.arange(len(place)) - np.repeat(np.cumsum(more) - more, more)
+    fresh = np.empty(len(place), np.int64)
+    fresh[order] = (offsets[:-1] + had)[place[order]] + rank
+    return offsets, old, fresh
 
 
 def _nothing(frame: "pl.DataFrame") -> Panel:

@@ -74,7 +74,7 @@ class Scanner:
         as_of = now if self.plan.as_of is None else self.plan.as_of
         with self.journal.turn() as seen:
             board, found, inputs = self.look(as_of)
-            batch, record = _Assembly(self, (board, found, inputs), seen, now).build()
+            batch, record = Assembly(self, (board, found, inputs), seen, now).build()
             if not batch.dedupe_summary.input_items:
                 self.journal.note(seen, record)
             elif batch.batch_id != seen.batch_id:  # the same look at the same instant is stored once
@@ -87,14 +87,14 @@ class Scanner:
         if kept is None or kept[0].as_of != as_of:
             board = self.lookout.look(as_of)
             found = review.find(board, self.settings)
-            self._board = kept = (board, found, _inputs(board))
+            self._board = kept = (board, found, inputs_of(board))
             if self.plan.as_of is None:  # a replay is no forecast
                 self._keeper = self._keeper or Keeper(self.home, self.settings, self.clock)
                 self._keeper.keep(board)
         return kept
 
 
-def _inputs(board: Board) -> dict[str, str]:
+def inputs_of(board: Board) -> dict[str, str]:
     """Return per market id a digest of what a batch judges it on: price, quote, and what the rules say."""
     said: dict[int, list[str]] = {}
     for part in board.said:
@@ -110,7 +110,7 @@ def _inputs(board: Board) -> dict[str, str]:
     }
 
 
-class _Assembly:
+class Assembly:
     """A batch on its way from the board to the document."""
 
     def __init__(

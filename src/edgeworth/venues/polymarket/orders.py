@@ -310,7 +310,7 @@ class ClobVenue:
         return found or self._report(order.order_id, posted, Taken("delayed"), self.clock.now())
 
     async def _evidence(self, name: str) -> OrderReport | None:
-        with contextlib.suppress(Retryable):  # that it was taken is known; the rest may wait
+        with contextlib.suppress(VenueError):  # that it was taken is proven; no failure to look may undo that
             return await self.reads.order(name)
         return None
 

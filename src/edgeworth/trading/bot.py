@@ -1,0 +1,312 @@
+"""The bot: look, think, size, check, write down, send; then listen, reconcile, and look again.
+
+A tick decides with the very functions that a replay of its recording uses (`trading.choice`). What it decided is
+recorded and committed to the journal before anything of it is sent. Everything that must survive a restart is in the
+journal; the object can be dropped at any instant and made again.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+
+from edgeworth.core.clock import Clock
+from edgeworth.core.errors import Fatal
+from edgeworth.core.orders import Intent, OrderState
+from edgeworth.core.units import ONE_PRICE, SECOND, Micros
+from edgeworth.trading import breakers as br
+from edgeworth.trading import events as ev
+from edgeworth.trading import record
+from edgeworth.trading.account import Account
+from edgeworth.trading.choice import Chooser
+from edgeworth.trading.desk import EQUITY_NOTE, Baselines, RiskDesk, rebased
+from edgeworth.trading.exposure import Position
+from edgeworth.trading.feed import Watcher
+from edgeworth.trading.halts import Halt, TradingState, overall
+from edgeworth.trading.journal import Journal
+from edgeworth.trading.manager import OrderManager, Outcome
+from edgeworth.trading.proving import Proving
+from edgeworth.trading.record import Held, Inputs, Line, Recorder
+from edgeworth.trading.risk import MachineView, MarketView, World
+from edgeworth.trading.sizing import Purse
+
+BREAKERS_NOTE: Final = "breakers"
+_GONE: Final = frozenset({OrderState.REJECTED, OrderState.FAILED})
+_PASSING: Final = (br.ErrorRate, br.Heartbeat, br.Disk, br.ClockSkew, br.DailyLoss, br.Drawdown)
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a position is held: the fair value at entry, when it was decided, by whom."""
+
+    fair_e6: int
+    t: int
+    strategy: str
+    mid_e4: int
+
+
+class BotSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How the bot runs: seconds between ticks, entries allowed per market, whether the money is real."""
+
+    every_s: float = 60.0
+    max_entries: int = 1
+    real: bool = False
+    run: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a bot is made of. `machine` asks about the venue as a whole and this computer; `after_look` is told of
+    every tick before it is decided (a paper venue lives on what was seen).
+    """
+
+    journal: Journal
+    manager: OrderManager
+    desk: RiskDesk
+    board: br.Board
+    chooser: Chooser
+    watcher: Watcher
+    recorder: Recorder
+    clock: Clock
+    machine: Callable[[], Awaitable[MachineView]]
+    after_look: Callable[[], None] = field(default=lambda: None)
+
+
+class Bot:
+    """Run ticks until told to stop. `lines` counts ticks, `outcomes` by code what became of intents."""
+
+    def __init__(self, parts: Parts, settings: BotSettings) -> None:
+        self.parts, self.settings = parts, settings
+        self.ticks = 0
+        self.outcomes: dict[str, int] = {}
+        self.proving = Proving(parts.journal, parts.chooser.directory, parts.desk.ladder)
+        self._machine = MachineView()
+        self._kept: list[object] = []
+        self._halts: dict[str, Halt] = {}
+
+    @property
+    def account(self) -> Account:
+        """Return the account; to be read only."""
+        return self.parts.journal.account
+
+    @property
+    def state(self) -> TradingState:
+        """Return whether the bot may buy, only reduce, or neither."""
+        return overall(self.account.standing())
+
+    async def tick(self) -> Line:
+        """Look once and act on it; raises nothing that a later tick could mend."""
+        parts = self.parts
+        tick = await parts.watcher.look()
+        parts.after_look()
+        self._machine = await parts.machine()
+        parts.journal.refresh()
+        for decayed in self.proving.settle(parts.watcher.payouts(), tick.t):
+            self._feed(decayed)
+        self._watch(tick.t)
+        line = parts.chooser.choose(tick, self._inputs())
+        body = record.encode(line)
+        parts.recorder.write(body)
+        if line.opinions or line.wanted:
+            parts.journal.record_decided(
+                ev.Decided(
+                    at=parts.clock.now(), run=self.settings.run, tick=Micros(tick.t), opinions=len(line.opinions),
+                    wanted=len(line.wanted), digest=record.digest(body),
+                )
+            )  # fmt: skip
+        await self._act(line)
+        self.proving.bet(line)
+        self.ticks += 1
+        return line
+
+    async def run(self, stop: asyncio.Event, most: int = 0) -> None:
+        """Recover, then tick until told to stop or `most` ticks were made (0 = no end). Raises Fatal venue errors."""
+        parts = self.parts
+        await parts.manager.recover()
+        service = asyncio.ensure_future(parts.manager.run())
+        try:
+            while not stop.is_set() and not (most and self.ticks >= most):
+                begun = parts.clock.monotonic()
+                await self.tick()
+                if service.done():
+                    break
+                await self._pause(stop, begun + self.settings.every_s - parts.clock.monotonic())
+        finally:
+            service.cancel()
+            ended = (await asyncio.gather(service, return_exceptions=True))[0]
+        if isinstance(ended, Fatal):
+            raise ended
+
+    async def _pause(self, stop: asyncio.Event, seconds: float) -> None:
+        """Wait on the clock, or until told to stop."""
+        timer = asyncio.ensure_future(self.parts.clock.sleep(max(seconds, 0.0)))
+        told = asyncio.ensure_future(stop.wait())
+        try:
+            await asyncio.wait((timer, told), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (timer, told):
+                task.cancel()
+            await asyncio.gather(timer, told, return_exceptions=True)
+
+    # -- what a decision depends on
+
+    def _inputs(self) -> Inputs:
+        account, watcher = self.account, self.parts.watcher
+        ends = {one.market_no: watcher.scheduled_end(one.market_no) for one in self.parts.chooser.directory}
+        return Inputs(
+            purse=self._purse(account),
+            held=tuple(self._held(account)),
+            taken=self._taken(account),
+            ends={number: end for number, end in ends.items() if end is not None},
+        )
+
+    def _purse(self, account: Account) -> Purse:
+        desk, directory = self.parts.desk, self.parts.chooser.directory
+        equity = desk.equity_e6(account)
+        base = Baselines.of(account)
+        purse = Purse(
+            equity_e6=equity,
+            peak_e6=max(equity, base.peak_e6 if base else equity),
+            free_e6=int(account.spendable_e6()),
+        )
+        positions = []
+        rows = [(token, max(one.cost_e6, 0)) for token, one in account.ledger.positions.items() if one.shares_e6]
+        rows += [(one.intent.instrument.token, one.reserved_e6) for one in account.open.values() if one.intent.is_buy]
+        for token, money in rows:
+            leg = directory.leg(token)
+            group = directory.group(-1 if leg is None else leg[0])
+            free = purse.free_e6
+            purse.spend(group, money)
+            purse.free_e6 = free  # what is free is known already
+            held = account.ledger.positions.get(token)
+            if leg is not None and held is not None and held.shares_e6 and money == max(held.cost_e6, 0):
+                positions.append(
+                    Position(market_no=leg[0], is_yes=leg[1], shares_e6=held.shares_e6, cost_e6=held.cost_e6)
+                )
+        purse.positions = tuple(positions)
+        return purse
+
+    def _held(self, account: Account) -> list[Held]:
+        found = []
+        for token, position in account.ledger.positions.items():
+            leg = self.parts.chooser.directory.leg(token)
+            if leg is None or position.shares_e6 <= 0:
+                continue
+            entry = self._entry(token)
+            found.append(
+                Held(
+                    token=token, market_no=leg[0], side=1 if leg[1] else -1, sellable_e6=account.sellable_e6(token),
+                    paid_e4=-(-position.cost_e6 * ONE_PRICE // position.shares_e6),
+                    fair_e6=entry.fair_e6 if entry else 1_000_000, opened_at=Micros(entry.t if entry else 0),
+                    strategy=entry.strategy if entry else "",
+                )
+            )  # fmt: skip
+        return found
+
+    def _entry(self, token: str) -> Entry | None:
+        note = self.account.notes.get(f"entry:{token}")
+        return msgspec.json.decode(note, type=Entry) if note else None
+
+    def _taken(self, account: Account) -> dict[int, str]:
+        """Return the markets that take no new order, with the gate's word for why."""
+        found: dict[int, str] = {}
+        entries: dict[int, int] = {}
+        for order in account.orders.values():
+            number = order.intent.instrument.market_no
+            if order.intent.is_buy and order.matched_total_e6 and order.state not in _GONE:
+                entries[number] = entries.get(number, 0) + 1
+        for number, count in entries.items():
+            if count >= self.settings.max_entries:
+                found[number] = "already-traded"
+        for token in self.parts.watcher.payouts():
+            leg = self.parts.chooser.directory.leg(token)
+            if leg is not None:
+                found[leg[0]] = "after-resolution"
+        for token, position in account.ledger.positions.items():
+            leg = self.parts.chooser.directory.leg(token)
+            if leg is not None and position.shares_e6:
+                found[leg[0]] = "already-held"
+        for order in account.open.values():
+            if order.is_open:
+                found[order.intent.instrument.market_no] = "already-held"
+        return found
+
+    # -- acting
+
+    async def _act(self, line: Line) -> None:
+        """Submit what was wanted, sales first; the rest of a tick is dropped once nothing may be sent any more."""
+        for intent in line.wanted:
+            if overall(self.account.standing()) is TradingState.HALTED:
+                self._count("halted")
+                continue
+            world = self._world(intent, line)
+            outcome = await self.parts.manager.submit(intent, self.parts.desk.check(intent, world))
+            self._count(outcome.code)
+            self._answered(intent, outcome, line)
+
+    def _world(self, intent: Intent, line: Line) -> World:
+        watcher, number = self.parts.watcher, intent.instrument.market_no
+        book = watcher.board.book(intent.instrument.token)
+        every = round(self.settings.every_s * SECOND)
+        market = MarketView(
+            status=watcher.standing(number),
+            tick_e4=0 if book is None else book.tick_e4 or intent.instrument.tick_e4,
+            scheduled_end=watcher.scheduled_end(number),
+            book=book,
+            opinion_until=Micros(line.tick.t + every),
+        )
+        return World(market=market, machine=self._machine)
+
+    def _answered(self, intent: Intent, outcome: Outcome, line: Line) -> None:
+        order = outcome.order
+        if order is None:
+            return
+        now = self.parts.clock.now()
+        self._feed(br.Answered(at=now, accepted=outcome.code == "allowed", code=outcome.code))
+        if intent.is_buy and order.state not in _GONE:
+            opinion = next(one for one in line.opinions if one.name == intent.intent_id)
+            mid = opinion.price_e4 if opinion.side > 0 else ONE_PRICE - opinion.price_e4
+            entry = Entry(fair_e6=int(opinion.p * 1e6), t=opinion.t, strategy=opinion.strategy, mid_e4=mid)
+            self.parts.journal.note(f"entry:{intent.instrument.token}", msgspec.json.encode(entry).decode())
+
+    def _count(self, code: str) -> None:
+        self.outcomes[code] = self.outcomes.get(code, 0) + 1
+
+    # -- watching over it
+
+    def _watch(self, t: int) -> None:
+        """Note the day's baselines and feed the breakers; what they raise or end is journalled."""
+        parts, account = self.parts, self.account
+        standing = {halt.halt_id: halt for halt in account.standing()}
+        for name in self._halts.keys() - standing.keys():
+            parts.board.lifted(name)
+        self._halts = standing
+        equity = parts.desk.equity_e6(account)
+        note = rebased(account, Micros(t), equity)
+        if note is not None:
+            parts.journal.note(EQUITY_NOTE, note)
+        base = Baselines.of(self.account)
+        if base is not None:
+            self._feed(
+                br.Worth(at=Micros(t), equity_e6=equity, day_start_e6=base.start_e6, peak_e6=max(base.peak_e6, equity))
+            )
+        self._feed(br.Called(at=Micros(t), ok=parts.watcher.failure is None))
+        self._feed(br.DiskSeen(at=Micros(t), free=self._machine.disk_free))
+        if self._machine.skew is not None:
+            self._feed(br.SkewSeen(at=Micros(t), skew=self._machine.skew))
+        if parts.manager.heart.at is not None:
+            self._feed(br.Beaten(at=parts.manager.heart.at))
+        if account.agreed_at is not None:
+            self._feed(br.Reconciled(at=account.agreed_at))
+        lasting = [one.halt if isinstance(one, _PASSING) else one for one in parts.board]
+        if lasting != self._kept:  # what passes by itself is seen again at the next tick
+            self._kept = lasting
+            parts.journal.note(BREAKERS_NOTE, parts.board.dump().decode())
+
+    def _feed(self, event: br.Happened) -> None:
+        for row in self.parts.board.feed(event):
+            if isinstance(row, Halt):
+                self.parts.journal.record_halt(row)
+            else:
+                self.parts.journal.record_lift(row)
