@@ -151,10 +151,10 @@ def technical(symbols: int, rows: int) -> None:
     found = blocks(path)
     compute_many(found[:1], STEP)  # compiled before the clock starts
     limit = best(lambda: write_limit(total), ROUNDS).cpu
-    two = best(lambda: compute_many(found, STEP, threads=2)[0], ROUNDS + 2)
+    two = best(lambda: compute_many(found, STEP, threads=2)[0], 9)
     sample = two.result[::EVERY].copy()
     two = Timing(two.cpu, two.wall, None)
-    one = best(lambda: compute_many(found, STEP, threads=1)[0], ROUNDS + 2).cpu
+    one = best(lambda: compute_many(found, STEP, threads=1)[0], 9).cpu
     each = one / total / len(names()) * 1e9
     say("W3", f"{len(names())} columns of {total:,} rows, wall on 2 threads", two.wall, "s")
     say("W3", "a value, CPU on one thread", each, "ns")

@@ -2,8 +2,9 @@
 
 An invented home holds resolved markets with candles and snapshots, and 300 open markets quoted every quarter of an
 hour. A scanner that has started looks again and again, each time a quarter later with a new quote for every market; the
-figure is the median look. Told apart: `features to signals` (features, model and rules over the newest rows) and the
-`whole look` (reading what is new, storing every forecast and the batch).
+figure is the median look. Told apart: `features to signals` (features, model and rules over the newest rows,
+duplicates, clusters, the review queue) and the `whole look` (with reading what is new, and storing every forecast and
+the batch).
 """
 
 import asyncio
@@ -34,6 +35,7 @@ from edgeworth.models.registry import Registry
 from edgeworth.research import training
 from edgeworth.research.batch_signals import review
 from edgeworth.research.batch_signals.beliefs import Speaker, listen
+from edgeworth.research.batch_signals.journal import Seen
 from edgeworth.research.batch_signals.scan import Assembly, Scanner, inputs_of
 from edgeworth.research.dataset import Plan, build
 from edgeworth.store.asof import load_panel
@@ -133,12 +135,12 @@ def quote(home: Home, numbers: list[int], times: Sequence[int], seed: int) -> No
     asyncio.run(work())
 
 
-def teach(home: Home, name: str, providers: tuple[str, ...]) -> None:
+def teach(home: Home, name: str, providers: tuple[str, ...], learners: tuple[str, ...]) -> None:
     """Train a model on what has resolved and save it."""
     panel, outcomes = load_panel(home)
     extra = Shelf(home).columns(providers) if providers else None
     rows = build(panel, outcomes, Plan(time_points=(0.25, 0.5, 1.0), providers=providers), extra)
-    chosen = training.Options(models=LEARNERS, cv="walk-forward-4", holdout=0.0)
+    chosen = training.Options(models=learners, cv="walk-forward-4", holdout=0.0)
     found = training.train(rows, chosen, lambda *_: None)
     card = {**found.card, "scores": [dataclasses.asdict(score) for score in found.scores]}
     Registry(home.root / "models").save(name, found.model, card)
@@ -178,11 +180,8 @@ def _again(scan: Scanner) -> float:
     begun = time.perf_counter()
     said = tuple(listen(board.panel, board.row, speakers, board.as_of))
     board = dataclasses.replace(board, said=said)
-    with scan.journal.turn() as seen:
-        seen = dataclasses.replace(seen, inputs={})  # noqa: PLW2901  (as if no market had been looked at)
-        Assembly(
-            scan, (board, review.find(board, scan.settings), inputs_of(board)), seen, int(scan.clock.now())
-        ).build()
+    found = (board, review.find(board, scan.settings), inputs_of(board))
+    Assembly(scan, found, Seen(), int(scan.clock.now())).build()
     return 1_000 * (time.perf_counter() - begun)
 
 
@@ -194,16 +193,16 @@ def main() -> None:
         home = Home(Path(folder))
         numbers = fill(home, past, still_open)
         for name, providers in (("plain", ()), ("wide", WITH)):
-            teach(home, name, providers)
+            teach(home, name, providers, LEARNERS[:1] if chosen.tiny else LEARNERS)
         for model, words in (
             ("", "rules alone"),
             ("plain", "and a model"),
             ("wide", f"and a model with {', '.join(WITH)}"),
         ):
             whole, inner = looks(home, numbers, model, count, profile=False)
-            goal = None if chosen.tiny else GOAL_MS
-            say(WORKLOAD, f"live batch of {still_open}, {words}: features to signals", median(inner), "ms", goal)
-            say(WORKLOAD, f"live batch of {still_open}, {words}: whole look", median(whole), "ms", goal)
+            what = f"live batch of {still_open}, {words}"
+            say(WORKLOAD, f"{what}: features to signals", median(inner), "ms", None if chosen.tiny else GOAL_MS)
+            say(WORKLOAD, f"{what}: whole look", median(whole), "ms")
 
 
 if __name__ == "__main__":

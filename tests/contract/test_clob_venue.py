@@ -5,8 +5,9 @@ import asyncio
 import httpx2
 import msgspec
 import pytest
-from tests.support.order_venues import SandboxSide, listening, tries
+from tests.support.order_venues import PaperSide, SandboxSide, listening, tries
 
+from edgeworth.core import random
 from edgeworth.core.clock import VirtualClock
 from edgeworth.core.errors import Fatal, Rejected, Retryable, Unknown
 from edgeworth.core.orders import ContinuityLost, FillReport, OrderReport, Settlement
@@ -346,7 +347,10 @@ def test_the_balance_is_the_chains_not_the_venues_memory():
         await venue.submit(order)
         await side.clock.sleep(10)
         assert await venue.reads.cash() == 10_000_000_000
-        assert (await venue.account(START)).cash_e6 == 10_000_000_000 - 10 * side.quotes()[1] * 100
+        (fill,) = await venue.order_fills(order.order_id)
+        assert fill.fee_e6 > 0
+        spent = 10 * fill.price_e4 * 100 + fill.fee_e6
+        assert (await venue.account(START)).cash_e6 == 10_000_000_000 - spent
 
     play(story)
 
@@ -562,3 +566,48 @@ def test_reading_gives_up_where_the_venue_does_not_answer():
             await venue.account(START)
 
     play(story, limits=tries(2))
+
+
+def test_paper_and_the_simulated_venue_agree_order_by_order():
+    """The same takers, one after the other, on the same quiet book: equal fills, fees and money."""
+    draws = random.stream(6, "agreement")
+    tape = []
+    for _ in range(30):
+        buy = bool(draws.random() < 0.7)
+        tape.append(
+            (
+                buy,
+                int(draws.integers(-3, 6)) * 100,
+                float(draws.integers(5, 40)),
+                ("FAK", "FOK", "GTD")[int(draws.integers(0, 3))],
+            )
+        )
+
+    def played(side):
+        found = []
+
+        async def main():
+            await side.open()
+            for buy, beyond, shares, kind in tape:
+                bid, ask = side.quotes()
+                price = ask + beyond if buy else bid - beyond
+                order = await side.venue.prepare(side.intent(price, shares, buy=buy, kind=kind), side.salt())
+                try:
+                    report = await side.venue.submit(order)
+                    found.append((report.status, report.matched_e6))
+                except Rejected as error:
+                    found.append(error.code)
+                fills = await side.venue.order_fills(order.order_id)
+                found.append(sorted((fill.price_e4, fill.shares_e6, fill.fee_e6, fill.is_buy) for fill in fills))
+                await side.venue.cancel([order.order_id])
+                await side.settle(6)
+            snapshot = await side.venue.account(START)
+            found.append((snapshot.cash_e6, sorted((one.token, one.shares_e6) for one in snapshot.holdings)))
+
+        side.run(main())
+        return found
+
+    paper, sandbox = played(PaperSide()), played(SandboxSide())
+    assert paper == sandbox
+    assert any(fill[2] for fills in paper[1:-1:2] for fill in fills)
+    assert sum(bool(fills) for fills in paper[1::2]) > 8

@@ -13,6 +13,7 @@ from edgeworth.core.errors import AccessError, DataError
 from edgeworth.core.orders import OrderState
 from edgeworth.core.paths import Home
 from edgeworth.store.trading_ledger import TradingLog
+from edgeworth.store.verify import check_databases
 from edgeworth.trading import events as ev
 from edgeworth.trading.halts import HaltCause, Resume, TradingState, lift, raise_halt
 from edgeworth.trading.journal import ChainedJournal, MemoryDisk, MemoryJournal, no_fault
@@ -221,6 +222,15 @@ def test_an_altered_file_is_found(home, statement):
         journal.verify()
     assert caught.value.code == "journal-altered"
     log.close()
+    found = check_databases(Home(home))
+    assert [problem.code for problem in found] == (["journal-altered"] if "event_no = 3" not in statement else [])
+
+
+def test_an_unaltered_file_is_sound(home):
+    log = TradingLog.open(Home(home), "test")
+    opened(ChainedJournal(log, ManualClock(T0)))
+    log.close()
+    assert check_databases(Home(home)) == []
 
 
 def test_the_file_is_private_and_fully_synchronous(home):

@@ -79,3 +79,17 @@ def test_an_empty_home_has_an_empty_graveyard(edgeworth: Run, home: Path) -> Non
     result = edgeworth("report", "graveyard")
     assert result.code == 0
     assert "Nothing has been tried" in result.out
+
+
+@pytest.mark.slow
+def test_learning_and_directions_need_no_recorded_data(edgeworth: Run, home: Path, tmp_path: Path) -> None:
+    args = ("report", "evidence", "--seeds", "1", "--sections", "learning,direction", "--output", tmp_path / "docs")
+    result = edgeworth(*args, "--workers", "0", "--json")
+    assert result.code == 0, result.err
+    assert result.envelope["data"]["shares"] == {}
+    text = (tmp_path / "docs" / "evidence.md").read_text()
+    assert "| folds by market | 0.80" in text
+    assert "| coins that walk at random | touch, ensemble |" in text
+    assert text.count("| RAISED |") == 1
+    assert "`volume_trend_smoothed`" in text
+    assert "| recorded |" not in text

@@ -1,14 +1,16 @@
 """The order venues side by side, each over the same quiet market of a simulated world, in virtual time."""
 
 import contextlib
+from dataclasses import replace
 from functools import cache
 
 from edgeworth.app.sandboxed import BASE, SandboxTransport, connect_sandbox
 from edgeworth.core.book import BookSnapshot
 from edgeworth.core.clock import VirtualClock
 from edgeworth.core.orders import Instrument, Intent, TimeInForce
-from edgeworth.core.units import MINUTE, SECOND, Micros
+from edgeworth.core.units import DAY, MINUTE, SECOND, Micros
 from edgeworth.sandbox.exchange.signatures import Verifier
+from edgeworth.sandbox.scenario import find_scenario
 from edgeworth.sandbox.server.live import LiveWorld
 from edgeworth.sandbox.server.sandbox import Sandbox
 from edgeworth.sandbox.world import generate
@@ -28,7 +30,9 @@ LIFE = 15 * MINUTE
 @cache
 def quiet_market():
     """A world, a market of it whose quotes stand still for an hour with room inside them, and when."""
-    live = LiveWorld(generate("tiny", 1))
+    tiny = find_scenario("tiny")
+    later = 240 * DAY  # in 2026, when takers pay fees
+    live = LiveWorld(generate(replace(tiny, start=tiny.start + later, end=tiny.end + later), 1))
     for market in range(live.count):
         at = int(live.created_at[market]) + 10 * MINUTE
         bid, ask = live.quote_e4(market, at)

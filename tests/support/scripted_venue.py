@@ -93,9 +93,11 @@ class ScriptedVenue:
         return self.clock.now()
 
     async def events(self):
+        self.calls.append(("events",))
         yield ContinuityLost(at=self.clock.now(), since=Micros(T0))
         while True:
-            yield await self.feed.get()
+            told = await self.feed.get()
+            yield told() if callable(told) else told
 
     def sent(self, order_id="0xi1"):
         return [call for call in self.calls if call[:2] == ("submit", order_id)]

@@ -117,8 +117,8 @@ class Connection:
     async def prepare(self, intent: Intent, salt: int) -> PreparedOrder:
         self._alive()
         self.venue.wanted[intent.intent_id] = intent
-        slow = self.venue.random.random() < 0.1  # the signer has a queue
-        await self.venue.clock.sleep(self.venue.random.uniform(1, 12) if slow else 0.001)
+        slow = self.venue.random.random() < 0.2  # the signer has a queue
+        await self.venue.clock.sleep(self.venue.random.uniform(1, 8) if slow else 0.001)
         self._alive()
         item = intent.instrument
         wire = Wire(
@@ -159,7 +159,7 @@ class Connection:
         if fate == "lost":
             await self._silence(None)
         if fate == "late":
-            await self._silence(work, draw.uniform(4, 40))
+            await self._silence(work, draw.uniform(4, 45))
         if fate == "response lost":
             await self._silence(work)
         if fate == "limited":

@@ -14,7 +14,6 @@ from typing import Any
 
 from edgeworth.core.clock import VirtualClock
 
-
 MOST_AT_ONCE = 20_000  # steps at one instant: more are a loop without end
 
 

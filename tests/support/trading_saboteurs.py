@@ -3,7 +3,7 @@
 A saboteur is a context manager that yields the parts to run with; what it patches is put back when it ends.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from hashlib import blake2b
 from typing import Any
@@ -15,10 +15,14 @@ from edgeworth.core.orders import AccountSnapshot, OrderReport, OrderState, Prep
 from edgeworth.trading import account as accounts
 from edgeworth.trading import journal as journals
 from edgeworth.trading import order as orders
+from edgeworth.trading import reconcile
 from edgeworth.trading.account import Account
 from edgeworth.trading.accounting import Ledger
 from edgeworth.trading.journal import Fault, MemoryDisk, MemoryJournal, MemoryLog
+from edgeworth.trading.ladder import Ladder
+from edgeworth.trading.manager import OrderManager
 from edgeworth.trading.order import Fill, Order
+from edgeworth.trading.recovery import Recovery
 from tests.support.trading_connection import Connection
 from tests.support.trading_world import Parts
 
@@ -107,14 +111,20 @@ def keep_intents_in_memory() -> Iterator[Parts]:
     yield Parts(journal=_lazy_journal("reserved", "signed", "sending"))
 
 
-@saboteur
-def answer_a_cancel_before_it_is_committed() -> Iterator[Parts]:
-    yield Parts(journal=_lazy_journal("cancel-wanted"))
+class Forgetful(MemoryJournal):
+    """Come up without the halts that stood."""
+
+    def _catch_up(self, entries: Iterable[journals.Entry]) -> Account:
+        first = self._account is None
+        account = super()._catch_up(entries)
+        if first:
+            account.halts.clear()
+        return account
 
 
 @saboteur
 def forget_halts_at_a_restart() -> Iterator[Parts]:
-    yield Parts(journal=_lazy_journal("halted"))
+    yield Parts(journal=Forgetful)
 
 
 @saboteur
@@ -300,3 +310,108 @@ class Complete(Connection):
 @saboteur
 def believe_an_incomplete_account() -> Iterator[Parts]:
     yield Parts(connection=Complete)
+
+
+def _unguarded(self: Account, event: Any) -> None:
+    """Take any proof for a proof."""
+    order = self.orders[event.intent_id]
+    order.code, order.text = event.code, event.text
+    order.conclude("rejected", event.at)
+    self._touch(order, event.at)
+
+
+@saboteur
+def end_orders_before_their_expiry() -> Iterator[Parts]:
+    over, conclude = Ladder._over, Order.conclude
+
+    def early(self: Ladder, order: Order, asked: int) -> bool:
+        return over(self, order, asked + 400 * 1_000_000)
+
+    def at_once(self: Order, how: str, at: int) -> None:
+        conclude(self, how, at)
+        self.final = True
+
+    with patched(Ladder, "_over", early), patched(Order, "conclude", at_once):
+        yield Parts()
+
+
+@saboteur
+def take_what_is_not_found_for_never_sent() -> Iterator[Parts]:
+    climb = Ladder.climb
+
+    async def hasty(self: Ladder, order: Order) -> None:
+        if order.state is OrderState.UNKNOWN and await self._venue.order(order.order_id) is None:
+            self._journal.record_refused(order.intent.intent_id, "absent", "not-found")
+        else:
+            await climb(self, order)
+
+    with patched(Ladder, "climb", hasty):
+        yield Parts()
+
+
+@saboteur
+def believe_every_difference_at_once() -> Iterator[Parts]:
+    loose = patched(reconcile, "_loose", lambda _account, _since: [])
+    with loose, patched(reconcile.Watch, "believe", lambda _self, found, _taken_at: list(found)):
+        yield Parts()
+
+
+@saboteur
+def take_the_refusal_of_a_repetition_for_proof() -> Iterator[Parts]:
+    def hasty(self: OrderManager, order_id: str, error: Any) -> None:
+        intent_id = self.account.order(order_id).intent.intent_id
+        self.journal.record_refused(intent_id, "refused", error.code, error.message)
+
+    with patched(OrderManager, "_refused", hasty), patched(Account, "_refused", _unguarded):
+        yield Parts()
+
+
+# --- what must not leave, what must go ----------------------------------------------------------------------------
+
+
+@saboteur
+def find_what_was_being_sent_never_sent() -> Iterator[Parts]:
+    settle = Recovery.settle_unfinished
+
+    def hasty(self: Recovery, order: Order) -> None:
+        if order.state is OrderState.SENDING:
+            self._intake.journal.record_refused(order.intent.intent_id, "never-sent", "interrupted")
+        else:
+            settle(self, order)
+
+    with patched(Recovery, "settle_unfinished", hasty), patched(Account, "_refused", _unguarded):
+        yield Parts()
+
+
+@saboteur
+def forget_cancels_of_unknown_orders() -> Iterator[Parts]:
+    cancel = OrderManager.cancel
+
+    async def deaf(self: OrderManager, order_ids: Sequence[str], reason: str = "") -> None:
+        doubtful = {OrderState.UNKNOWN, OrderState.SENDING}
+        await cancel(self, [name for name in order_ids if self.account.order(name).state not in doubtful], reason)
+
+    with patched(OrderManager, "cancel", deaf):
+        yield Parts()
+
+
+def _checked_once(*codes: str) -> AbstractContextManager[None]:
+    blocked = OrderManager.blocked
+
+    def once(self: OrderManager, intent: Any, account: Account) -> str:
+        reason = blocked(self, intent, account)
+        return "" if intent.intent_id in account.orders and reason in codes else reason
+
+    return patched(OrderManager, "blocked", once)
+
+
+@saboteur
+def send_after_a_wait_although_the_heart_was_lost() -> Iterator[Parts]:
+    with _checked_once("heartbeat-late"):
+        yield Parts()
+
+
+@saboteur
+def send_after_a_wait_although_halted() -> Iterator[Parts]:
+    with _checked_once("halted"):
+        yield Parts()

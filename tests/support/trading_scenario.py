@@ -30,13 +30,15 @@ class Scenario:
     def plan(self, venue: ModelVenue) -> None:
         """Give the world what happens without us."""
         draw = random.Random(f"world/{self.seed}")
-        if draw.random() < 0.35:
-            quiet = [("restarting", draw.uniform(20, 90)), ("post-only", draw.uniform(20, 60))]
-            other = [(draw.choice(("cancel-only", "disabled")), draw.uniform(10, 60))]
+        if draw.random() < 0.25:
+            quiet = [("restarting", draw.uniform(10, 50)), ("post-only", draw.uniform(10, 40))]
+            other = [(draw.choice(("cancel-only", "disabled")), draw.uniform(10, 40))]
             venue.restart_engine(draw.uniform(0, LAST), quiet if draw.random() < 0.6 else other)
+        if draw.random() < 0.35:
+            venue.restart_engine(draw.uniform(0, LAST), [("paused", draw.uniform(10, 25))])
         if self.deafness is not None:
             begin = venue.now + round(self.deafness * SECOND)
-            venue.deafness = begin, begin + draw.randrange(10, 60) * SECOND
+            venue.deafness = begin, begin + draw.randrange(10, 35) * SECOND
         if self.meddling:
             for _ in range(draw.choice((1, 1, 2))):
                 if draw.random() < 0.5:
@@ -55,14 +57,17 @@ def draw_scenario(seed: int) -> Scenario:
     for number in range(8):
         at = draw.uniform(0, LAST)
         found.intents.append((at, _intent(draw, number, at, items)))
-        if draw.random() < 0.5:
-            # half of the cancels come while the answer to the order is still out
-            wait = draw.uniform(0.0, 6.0) if draw.random() < 0.5 else draw.uniform(6, 150)
+        if draw.random() < 0.55:
+            # most of the cancels come while the answer to the order is still out
+            wait = draw.uniform(0.0, 8.0) if draw.random() < 0.65 else draw.uniform(6, 150)
             found.cancels.append((at + wait, found.intents[-1][1].intent_id))
     found.intents.sort(key=lambda entry: entry[0])
     found.cancels.sort()
-    found.kill = draw.uniform(5, LAST) if draw.random() < 0.2 else None
-    found.crash_chance = draw.choice((0.0, 0.03, 0.06, 0.12))
+    if draw.random() < 0.25:
+        # half of the kills come just when an order is on its way
+        on_its_way = draw.choice(found.intents)[0] + draw.uniform(0, 4)
+        found.kill = on_its_way if draw.random() < 0.5 else draw.uniform(5, LAST)
+    found.crash_chance = draw.choice((0.0, 0.02, 0.05, 0.1))
     found.deafness = draw.uniform(5, LAST) if draw.random() < 0.2 else None
     found.meddling = draw.random() < 0.15
     return found

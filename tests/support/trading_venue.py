@@ -38,7 +38,7 @@ class Faults:
     """How often what happens; the first six divide the fate of one submission among them."""
 
     lost: float = 0.06
-    late: float = 0.02  # arrives after the client has given up
+    late: float = 0.05  # arrives after the client has given up
     restarting: float = 0.03  # 425, and now and then it was taken all the same
     limited: float = 0.03
     response_lost: float = 0.08
@@ -47,12 +47,12 @@ class Faults:
     delayed: float = 0.04
     failed: float = 0.04
     retrying: float = 0.08
-    crossing: float = 0.4
+    crossing: float = 0.3
     event_dropped: float = 0.03
     event_twice: float = 0.08
     event_late: float = 0.08
     read_fails: float = 0.05
-    incomplete: float = 0.05
+    incomplete: float = 0.1
     stale: float = 0.05
     cancel_fails: float = 0.12
     heartbeat_fails: float = 0.02
@@ -141,6 +141,7 @@ class ModelVenue:
         self.log = hashlib.blake2b(digest_size=16)
         self.violations: list[str] = []
         self.known: Callable[[str], bool] = lambda _order_id: True  # does the owner have a durable row of it?
+        self.taken: Callable[[Order], None] = lambda _order: None
         self.silent: Callable[[], bool] = lambda: False  # has the owner durably sworn to send nothing?
         self.submissions = self.accepted = 0
         self.outside: list[FillReport] = []
@@ -168,7 +169,7 @@ class ModelVenue:
             at += round(seconds * SECOND)
 
     def mode(self) -> str:
-        """Return running, restarting, post-only, cancel-only or disabled."""
+        """Return running, restarting, post-only, cancel-only, disabled or paused."""
         now = self.now
         return next((kind for begin, end, kind in self._windows if begin <= now < end), "running")
 
@@ -196,6 +197,8 @@ class ModelVenue:
         wire = msgspec.json.decode(body, type=Wire)
         if wire.expires_at is not None and wire.expires_at - EARLY <= self.now:
             raise Rejected("venue-refused", "invalid expiration")
+        if self.mode() == "paused" or self.random.random() < self.faults.refused:
+            raise Rejected("venue-refused", "the market is not yet ready to process new orders")
         found = self.orders.get(order_id)
         if found is not None:
             if self.bodies[order_id] != body:
@@ -215,6 +218,7 @@ class ModelVenue:
         else:
             self._match(order)
         self.judge(wire.intent)
+        self.taken(order)
         self.publish_order(order)
         return self.report(order)
 
@@ -233,8 +237,6 @@ class ModelVenue:
             raise Rejected("venue-refused", "not enough balance / allowance")
         if wire.post_only and self.random.random() < self.faults.crossing / 2:
             raise Rejected("venue-refused", "invalid post-only order: order crosses book")
-        if self.random.random() < self.faults.refused:
-            raise Rejected("venue-refused", "the market is not yet ready to process new orders")
 
     def free_cash(self) -> int:
         """Return the dollars that back no open order and no trade under way."""
@@ -281,7 +283,7 @@ class ModelVenue:
         if wire.kind in {"FAK", "FOK"}:
             order.status = "cancelled"
             return
-        for _ in range(draw.choice((0, 1, 1, 2, 3))):
+        for _ in range(draw.choice((0, 0, 1, 1, 2))):
             self.later(draw.expovariate(1 / 40), self._make, order)
 
     def _take(self, order: Order, shares: int) -> None:
@@ -322,7 +324,7 @@ class ModelVenue:
 
     def _trade(self, price: int, parts: list[tuple[Order, int, int]], maker: bool, transaction: str) -> None:
         draw, faults = self.random, self.faults
-        lag = draw.uniform(0, 1) if draw.random() < 0.85 else draw.uniform(1, SLOWEST_INDEX - 5)
+        lag = draw.uniform(0, 1) if draw.random() < 0.75 else draw.uniform(1, SLOWEST_INDEX - 5)
         visible = self.now + round(lag * SECOND)
         trade = Trade(self.name("trade"), price, parts, maker, self.now, visible, transaction, changed_at=self.now)
         self.trades.append(trade)

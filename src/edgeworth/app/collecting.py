@@ -92,7 +92,7 @@ def collect(config: Config, request: Request, console: IO[str] | None, *, thresh
     Raises InstanceError another-instance, Retryable sandbox-not-running, PartialError collect-incomplete when a single
     round could not get everything.
     """
-    from edgeworth.collect.daemon.lock import one_instance
+    from edgeworth.store.instance import one_instance
 
     plan = plan_of(config, request)
     seconds = None if request.run_for is None else parse_duration(request.run_for) / SECOND
@@ -238,10 +238,10 @@ def observations(config: Config, market_no: int) -> dict[str, Any]:
 
 
 async def _status(config: Config) -> dict[str, Any]:
-    from edgeworth.collect.daemon.lock import holder
     from edgeworth.core.clock import SystemClock
     from edgeworth.store.collecting import venue_of
     from edgeworth.store.collecting_status import collection_facts, latest_activity
+    from edgeworth.store.instance import holder
     from edgeworth.store.market_db import MarketStore
 
     async with await MarketStore.open(config.home, read_only=True) as store:

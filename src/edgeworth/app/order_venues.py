@@ -7,9 +7,9 @@ order.
 import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgeworth.app.preflight import LiveCheck, Said, consent, require, venue_checks
-from edgeworth.app.signer import KeyPlan, configured_wallet, policy_of, running_signer
 from edgeworth.core.clock import Clock
 from edgeworth.core.config import Config
 from edgeworth.core.errors import AccessError, Fatal
@@ -22,6 +22,9 @@ from edgeworth.venues.polymarket.clob_reads import Clob
 from edgeworth.venues.polymarket.orders import Account, ClobVenue
 from edgeworth.venues.polymarket.signing import OrderSigner, make_wallet, sandbox_signer
 from edgeworth.venues.streams.wire import Connect, connect_websocket
+
+if TYPE_CHECKING:
+    from edgeworth.app.signer import KeyPlan
 
 Show = Callable[[Sequence[LiveCheck]], None]
 
@@ -66,13 +69,15 @@ async def sandbox_venue(
 
 @contextlib.asynccontextmanager
 async def live_venue(
-    config: Config, http: HttpClient, said: Said, plan: KeyPlan, instruments: Sequence[Instrument], show: Show
+    config: Config, http: HttpClient, said: Said, plan: "KeyPlan", instruments: Sequence[Instrument], show: Show
 ) -> AsyncIterator[ClobVenue]:
     """Give out the real venue once every check has passed; `show` gets the checks as they are made.
 
     Raises GateError live-refused with the checks that failed, AccessError when there is no key; the signer process
     ends with the block.
     """
+    from edgeworth.app.signer import configured_wallet, policy_of, running_signer  # nothing else knows of keys
+
     checks = consent(config, said, config.settings.wallet.funder)
     show(checks)
     require(checks)

@@ -15,7 +15,7 @@ import numpy as np
 from edgeworth.core.panel import Floats
 from edgeworth.core.units import DAY
 from edgeworth.engine.cost import LOT_E6, NO_FEE, FeeTerms, buy_cost_e6, lots_down
-from edgeworth.engine.sizing import growth, shrink, walk_book
+from edgeworth.engine.sizing import shrink, walk_book
 
 YEAR: Final = 365 * DAY
 CARRY_FROM: Final = 30 * DAY  # nearer deadlines cost no carry
@@ -102,13 +102,6 @@ def _lots_for(over_e6: int, price_e4: int) -> int:
 def _cost(taken: Sequence[int], levels: Levels) -> int:
     """Return the exact cost of what is taken, each level one fill with its own fee."""
     return sum(buy_cost_e6(levels.price_e4[k], amount, levels.fee) for k, amount in enumerate(taken) if amount)
-
-
-def growth_on_book(p: float, wealth_e6: int, size: BookSize) -> float:
-    """Return the expected log growth of a purchase at probability `p`; 0 for none."""
-    if not size.shares_e6 or size.cost_e6 >= wealth_e6:
-        return 0.0
-    return growth(p, size.cost_e6 / size.shares_e6, size.cost_e6 / wealth_e6)
 
 
 def growth_per_day(rate: float, micros_to_end: int) -> float:

@@ -16,7 +16,6 @@ or the best single leg, each within every cap. Sources: Kelly 1956; Smoczynski a
 Vandenberghe 2004, chapter 5. The same input gives the same bits.
 """
 
-from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -104,15 +103,6 @@ def solve(problem: Problem) -> Joint:
     if _worth(program, x) <= gap:
         x = np.zeros(len(x))
     return _pack(problem, program, x, gap, "programme")
-
-
-def growth_of(problem: Problem, totals: Sequence[Sequence[float]]) -> float:
-    """Return the expected log growth of given shares per leg and level; minus infinity when it can ruin."""
-    program = _program(problem)
-    if program is None:
-        return 0.0
-    flat = np.concatenate([np.asarray(levels, np.float64) for levels in totals])
-    return _growth(program, flat / problem.wealth)
 
 
 def _program(problem: Problem) -> _Program | None:

@@ -96,13 +96,14 @@ class View:
             raise ValueError("rows must ascend")
         market = columns.owners(self.panel, asked)
         done: dict[str, pl.Series] = {}
+        inputs: dict[str, Floats] = {}  # what several kernels read is computed once
         for found in closure(names):
             if found.static:
                 done[found.name] = self.static([found.name])[found.name].gather(market)
             elif found.kind is Kind.PANEL:
                 done[found.name] = _series(found, found.function(self.panel, asked, market))
             elif found.kind in KERNELS:
-                done[found.name] = _series(found, self._kernel(found, asked, market))
+                done[found.name] = _series(found, self._kernel(found, asked, market, inputs))
             else:
                 done[found.name] = _expression(found, done)
         keys = {"market": pl.Series(market), "t": pl.Series(self.panel.t[asked])}
@@ -121,7 +122,7 @@ class View:
             _remember(key, found.function(self.panel))
         return _CATEGORIES[key]
 
-    def _kernel(self, found: Feature, rows: Int64s, market: Int32s) -> Floats:
+    def _kernel(self, found: Feature, rows: Int64s, market: Int32s, inputs: dict[str, Floats]) -> Floats:
         out = np.full(len(rows), np.nan)
         if not len(rows):
             return out
@@ -133,7 +134,10 @@ class View:
             return out
         # Only the markets of the asked rows are read: from the first one's first point to the last one's last.
         first, last = int(self.panel.offsets[market[0]]), int(self.panel.offsets[market[-1] + 1])
-        t, x = _fixed(self.panel.t[first:last]), self._input(found.inputs[0], first, last)
+        name = found.inputs[0]
+        if name not in inputs:
+            inputs[name] = self._input(name, first, last)
+        t, x = _fixed(self.panel.t[first:last]), inputs[name]
         local, starts = rows - first, self.panel.offsets[market] - first
         setting: Any = found.state
         if found.kind is Kind.WINDOW:

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from edgeworth.models.blas import one_thread
 from edgeworth.models.examples import Examples, expit
 
 Floats = npt.NDArray[np.float64]
@@ -50,7 +51,8 @@ class LinearFitted:
 
     def correct(self, x: Float32s) -> Floats:
         """Return corrections for rows (n, K), in log-odds."""
-        return np.asarray(self._beta[-1] + self._scaling.apply(x) @ self._beta[:-1], dtype=np.float64)
+        with one_thread():
+            return np.asarray(self._beta[-1] + self._scaling.apply(x) @ self._beta[:-1], dtype=np.float64)
 
     def contributions(self, x: Float32s) -> Floats:
         """Return each feature's share, shape (n, K + 1); the last column is the intercept."""
@@ -104,6 +106,11 @@ class LinearLearner:
 
 def fit_offset_logistic(design: Floats, label: Floats, offset: Floats, weight: Floats, penalty: Floats) -> Floats:
     """Return argmax of sum w log-likelihood(y | offset + X b) - penalty b^2 / 2, shape (K,); Newton with halving."""
+    with one_thread():
+        return _fit_offset_logistic(design, label, offset, weight, penalty)
+
+
+def _fit_offset_logistic(design: Floats, label: Floats, offset: Floats, weight: Floats, penalty: Floats) -> Floats:
     beta = np.zeros(design.shape[1])
     best = _objective(design @ beta + offset, label, weight, beta, penalty)
     for _ in range(_STEPS):

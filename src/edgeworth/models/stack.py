@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeworth.core.errors import DataError
+from edgeworth.models.blas import one_thread
 from edgeworth.models.examples import expit, market_logit
 from edgeworth.models.linear import fit_offset_logistic
 from edgeworth.models.scores import dense, normal_quantile
@@ -109,7 +110,8 @@ def fit_stack(members: Sequence[str], evidence: Evidence) -> Stack:
         del kept[worst]
     weights, covariance = np.zeros(size), np.zeros((size + 1, size + 1))
     weights[kept] = beta[:-1]
-    covariance[np.ix_(columns, columns)] = _sandwich(design, beta, offset, evidence, penalty)
+    with one_thread():
+        covariance[np.ix_(columns, columns)] = _sandwich(design, beta, offset, evidence, penalty)
     return Stack(tuple(members), weights, float(beta[-1]), covariance, len(np.unique(evidence.event)))
 
 

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from edgeworth.core.errors import LeakError, UsageError
 from edgeworth.core.units import DAY
+from edgeworth.models.blas import one_thread
 from edgeworth.models.crossfit import Folds, Model, Scheme, cross_fit, fit_model
 from edgeworth.models.examples import Examples
 from edgeworth.models.learners import Learner, make
@@ -73,6 +74,14 @@ class Search:
     count: tuning.Count = tuning.uncounted
 
 
+@dataclass(frozen=True, slots=True)
+class _Tools:
+    """Who is told of progress, and how settings are searched."""
+
+    step: Step
+    search: Search
+
+
 @dataclass(slots=True)
 class _Work:
     """Count the steps of one training and tell of them."""
@@ -104,8 +113,13 @@ def train(
     """Train on a dataset; `step(what, done, total)` is told of progress.
 
     Raises UsageError unknown-model | bad-option | extra-missing, DataError too-few-rows, LeakError leaky-training with
-    what failed.
+    what failed. Linear algebra takes one thread meanwhile, so that no number depends on the cores of the machine.
     """
+    with one_thread():
+        return _train(dataset, options, _Tools(step, search or Search()), open_holdout=open_holdout)
+
+
+def _train(dataset: "Dataset", options: Options, tools: _Tools, *, open_holdout: bool) -> Training:
     check(options)
     kinds = kinds_of(options.models)
     lint = list(training_lint.lint_rows(dataset))
@@ -115,8 +129,8 @@ def train(
     scheme = schemes.make_scheme(development, options.cv, options.embargo, make_folds(development, options))
     lint += training_lint.lint_folds(development, scheme)
     _refuse(lint)
-    work = _Work(step, len(kinds) * (len(scheme.folds) + 1 + options.tune) + 2)
-    tuned, judged = _search(kinds, development, options, (work, search or Search()))
+    work = _Work(tools.step, len(kinds) * (len(scheme.folds) + 1 + options.tune) + 2)
+    tuned, judged = _search(kinds, development, options, (work, tools.search))
     members = {kind: make(kind, options.threads, tuned[kind].settings if kind in tuned else None) for kind in kinds}
     out = cross_fit(
         members, development, scheme.folds, options.seed, lambda name, fold: work.said(f"{name}, fold {fold + 1}")

@@ -87,9 +87,20 @@ def resolution_anchor(t: Ints, resolved_at: Ints, scheduled_end: Ints, market: I
     early = ~dated | (np.abs(scheduled_end - resolved_at) > 2 * HOUR)  # elsewhere both clocks say the same
     if int(early.sum()) < _ENOUGH:
         return LintLine(code, None, "nearly every market resolved on schedule, so the two cannot be told apart")
-    actual = _concentration(resolved_at[early] - t[early])
-    planned = _concentration((scheduled_end - t)[early & dated]) if int((early & dated).sum()) >= _ENOUGH else 0.0
+    gap, ahead = resolved_at[early] - t[early], (scheduled_end - t)[early & dated]
+    strangers = stream(0, "strangers").permutation(resolved_at[early]) - t[early]
+    actual = _concentration(gap)
+    planned = _concentration(ahead) if len(ahead) >= _ENOUGH else 0.0
     words = f"{actual:.0%} of the rows lie whole days before the resolution, {planned:.0%} before the scheduled end"
+    if _concentration(strangers) > 0.75:
+        # times of whole days lie whole days before everything: a rule that counted back shows in a few common gaps
+        few, chance = _commonest(gap), _commonest(strangers)
+        few_planned = _commonest(ahead) if len(ahead) >= _ENOUGH else 0.0
+        words = (
+            f"times are whole days; {few:.0%} of the rows share five gaps to the resolution, {few_planned:.0%} to the "
+            f"scheduled end, {chance:.0%} to others' resolutions"
+        )
+        return LintLine(code, not (few > 0.5 and few > max(chance, few_planned) + 0.25), words)
     return LintLine(code, not (actual > 0.5 and actual > planned + 0.25), words)
 
 
@@ -97,6 +108,12 @@ def _concentration(gap: Ints) -> float:
     """Return the share of gaps within half an hour of a whole number of days."""
     rest = np.mod(gap, DAY)
     return float((np.minimum(rest, DAY - rest) < HOUR // 2).mean())
+
+
+def _commonest(gap: Ints) -> float:
+    """Return the share of rows whose gap, in days, is one of the five commonest."""
+    _, counts = np.unique(np.rint(gap / DAY), return_counts=True)
+    return float(np.sort(counts)[-5:].sum() / len(gap))
 
 
 def lint_folds(examples: Examples, scheme: Scheme) -> tuple[LintLine, ...]:

@@ -12,9 +12,10 @@ import contextlib
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 from zlib import crc32
 
+from edgeworth.core.chain import GENESIS, Entry, follows
 from edgeworth.core.errors import AccessError
 from edgeworth.core.paths import Home
 from edgeworth.store.engines import listen, prepare_file, server_engine, translated
@@ -37,34 +38,6 @@ _HEAD: Final = "SELECT event_no, chain FROM trading_events WHERE journal = ? ORD
 _ADD: Final = f"INSERT INTO trading_events (journal, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
 
 
-class Entry(NamedTuple):
-    """One line: its number from 1, when (microseconds), what kind, about whom, its JSON, the chain up to it."""
-
-    number: int
-    at: int
-    kind: str
-    subject: str
-    body: bytes
-    chain: str
-
-
-class Line(Protocol):
-    """Anything with the fields of an `Entry`."""
-
-    @property
-    def number(self) -> int: ...  # noqa: D102
-    @property
-    def at(self) -> int: ...  # noqa: D102
-    @property
-    def kind(self) -> str: ...  # noqa: D102
-    @property
-    def subject(self) -> str: ...  # noqa: D102
-    @property
-    def body(self) -> bytes: ...  # noqa: D102
-    @property
-    def chain(self) -> str: ...  # noqa: D102
-
-
 class Statements(Protocol):
     """How a database runs the statements above, inside a transaction."""
 
@@ -85,13 +58,13 @@ class TradingTransaction:
     def head(self) -> tuple[int, str]:
         """Return the number and the chain of the last entry, (0, "") without any."""
         rows = self._statements.select(_HEAD, self._name)
-        return (int(rows[0][0]), str(rows[0][1])) if rows else (0, "")
+        return (int(rows[0][0]), str(rows[0][1])) if rows else (0, GENESIS)
 
     def read(self, after: int) -> list[Entry]:
         """Return the entries behind a number, in order."""
         return list(_pages(self._statements, self._name, after, None))
 
-    def append(self, entries: Sequence[Line]) -> None:
+    def append(self, entries: Sequence[Entry]) -> None:
         """Add entries."""
         rows = [
             (self._name, one.number, one.at, one.kind, one.subject, one.body.decode(), one.chain) for one in entries
@@ -269,3 +242,32 @@ def _dollars(statement: str) -> str:
     """Write the places of values as PostgreSQL's driver does: $1, $2, ..."""
     parts = statement.split("?")
     return "".join(part + (f"${place}" if place < len(parts) else "") for place, part in enumerate(parts, 1))
+
+
+def broken_chains(connection: "sqlite3.Connection") -> list[str]:
+    """Return what is wrong with the journals of a ledger file, one sentence each; their meaning is not looked at."""
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'trading_events'").fetchone():
+        return []
+    wrong = []
+    names = [str(row[0]) for row in connection.execute("SELECT DISTINCT journal FROM trading_events ORDER BY journal")]
+    for name in names:
+        number, chain = 0, GENESIS
+        for entry in _pages(_Reader(connection), name, 0, None):
+            if not follows(entry, number, chain):
+                wrong.append(f"entry {entry.number} of the journal '{name}' or the one before is not as it was written")
+                break
+            number, chain = entry.number, entry.chain
+    return wrong
+
+
+class _Reader:
+    """A plain connection that only reads."""
+
+    def __init__(self, connection: "sqlite3.Connection") -> None:
+        self._connection = connection
+
+    def select(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        return self._connection.execute(statement, values).fetchall()
+
+    def insert(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        self._connection.executemany(statement, rows)

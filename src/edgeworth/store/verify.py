@@ -8,6 +8,7 @@ from edgeworth.core.paths import Home
 from edgeworth.store.asof import price_sources
 from edgeworth.store.engines import read_sqlite
 from edgeworth.store.lake import Lake, Problem
+from edgeworth.store.trading_ledger import broken_chains
 
 if TYPE_CHECKING:
     import polars as pl
@@ -60,6 +61,7 @@ def check_databases(home: Home) -> list[Problem]:
             try:
                 words = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(5)")]
                 broken = connection.execute("PRAGMA foreign_key_check").fetchone()
+                chains = broken_chains(connection) if path == home.ledger_db else []
             finally:
                 connection.close()
         except (sqlite3.Error, DataError) as error:
@@ -69,6 +71,7 @@ def check_databases(home: Home) -> list[Problem]:
             problems.append(Problem("store-corrupt", str(path), "; ".join(words)))
         if broken is not None:
             problems.append(Problem("store-corrupt", str(path), f"a row of '{broken[0]}' refers to nothing"))
+        problems += [Problem("journal-altered", str(path), text) for text in chains]
     return problems
 
 

@@ -6,7 +6,7 @@ journal; the object can be dropped at any instant and made again.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -33,6 +33,7 @@ from edgeworth.trading.risk import MachineView, MarketView, World
 from edgeworth.trading.sizing import Purse
 
 BREAKERS_NOTE: Final = "breakers"
+_PATIENCE_S: Final = 5.0
 _GONE: Final = frozenset({OrderState.REJECTED, OrderState.FAILED})
 _PASSING: Final = (br.ErrorRate, br.Heartbeat, br.Disk, br.ClockSkew, br.DailyLoss, br.Drawdown)
 
@@ -82,7 +83,7 @@ class Bot:
         self.outcomes: dict[str, int] = {}
         self.proving = Proving(parts.journal, parts.chooser.directory, parts.desk.ladder)
         self._machine = MachineView()
-        self._kept: list[object] = []
+        self._kept: Sequence[object] = ()
         self._halts: dict[str, Halt] = {}
 
     @property
@@ -126,6 +127,7 @@ class Bot:
         await parts.manager.recover()
         service = asyncio.ensure_future(parts.manager.run())
         try:
+            await self._whole(stop)
             while not stop.is_set() and not (most and self.ticks >= most):
                 begun = parts.clock.monotonic()
                 await self.tick()
@@ -137,6 +139,12 @@ class Bot:
             ended = (await asyncio.gather(service, return_exceptions=True))[0]
         if isinstance(ended, Fatal):
             raise ended
+
+    async def _whole(self, stop: asyncio.Event) -> None:
+        """Give the feed of own orders a moment to be whole: until then every order would be denied."""
+        patience = self.parts.clock.monotonic() + _PATIENCE_S
+        while not self.parts.manager.feed_whole and self.parts.clock.monotonic() < patience and not stop.is_set():
+            await self.parts.clock.sleep(0.1)
 
     async def _pause(self, stop: asyncio.Event, seconds: float) -> None:
         """Wait on the clock, or until told to stop."""

@@ -5,7 +5,8 @@ on this minute's rows. It has no clock and no venue: the same tail, speakers and
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
 import numpy as np
@@ -20,6 +21,16 @@ if TYPE_CHECKING:
     import polars as pl
 
 _SHOWN: Final = 5  # features of a row that are kept with an opinion
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The newest rows that voices are handed: ascending points `row` of a panel, features, YES prices; shape (R,)."""
+
+    panel: Panel
+    row: Int64s
+    frame: "pl.DataFrame"
+    price_e4: Int64s
 
 
 class Beliefs(Protocol):
@@ -63,8 +74,8 @@ class Voice(Protocol):
     def name(self) -> str:
         """Return its name."""
 
-    def speak(self, frame: "pl.DataFrame", price_e4: Int64s, as_of: int) -> Saying:
-        """Say what it thinks of rows with their features and YES prices, knowing what was known at `as_of`."""
+    def speak(self, rows: Any, as_of: int) -> Saying:
+        """Say what it thinks of rows (see `Seen`), knowing what was known at `as_of`."""
 
 
 class Opinion(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,16 +116,15 @@ class Decider:
             return []
         panel = self.tail.panel
         frame = View(panel).compute(self._names, rows)
-        price = panel.price_e4[rows].astype(np.int64)
+        seen = Seen(panel, rows, frame, panel.price_e4[rows].astype(np.int64))
         market_no = self._numbers[self.tail.market_of(rows)]
         found: list[Opinion] = []
         for voice in self.voices:
-            found += self._of(voice, frame, (price, market_no), tick.t)
+            found += self._of(voice, seen, market_no, tick.t)
         return found
 
-    def _of(self, voice: Voice, frame: "pl.DataFrame", rows: tuple[Int64s, Int64s], t: int) -> list[Opinion]:
-        price, market_no = rows
-        said = voice.speak(frame, price, t)
+    def _of(self, voice: Voice, seen: Seen, market_no: Int64s, t: int) -> list[Opinion]:
+        said, frame, price = voice.speak(seen, t), seen.frame, seen.price_e4
         if not len(said.index):
             return []
         p, se = said.odds.fair(), said.odds.error()
@@ -134,34 +144,3 @@ class Decider:
             )
             for k, (row, side) in enumerate(zip(said.index.tolist(), said.side.tolist(), strict=True))
         ]
-
-
-def restrict(panel: Panel, market_nos: Sequence[int]) -> Panel:
-    """Return a panel with only some markets and, so that event features stay whole, all markets of their events."""
-    import polars as pl
-
-    numbers = panel.markets["market_no"]
-    events = panel.markets.filter(numbers.is_in(list(market_nos)))["event_no"].unique().implode()
-    keep = np.flatnonzero((panel.markets["event_no"].is_in(events) | numbers.is_in(list(market_nos))).to_numpy())
-    counts = np.diff(panel.offsets)[keep]
-    points = _ranges(panel.offsets[keep], counts)
-    ends_count = np.diff(panel.end_offsets)[keep]
-    ends = _ranges(panel.end_offsets[keep], ends_count)
-    assert isinstance(panel.markets, pl.DataFrame)
-    return Panel(
-        markets=panel.markets[keep],
-        offsets=np.concatenate(([0], np.cumsum(counts))).astype(np.int64),
-        t=panel.t[points],
-        price_e4=panel.price_e4[points],
-        end_offsets=np.concatenate(([0], np.cumsum(ends_count))).astype(np.int64),
-        end_known_at=panel.end_known_at[ends],
-        end_value=panel.end_value[ends],
-        source=panel.source,
-        fingerprint=panel.fingerprint,
-    )
-
-
-def _ranges(first: Int64s, count: Int64s) -> Int64s:
-    starts = np.concatenate(([0], np.cumsum(count))).astype(np.int64)
-    ranges: Int64s = np.arange(starts[-1]) - np.repeat(starts[:-1], count) + np.repeat(first, count)
-    return ranges

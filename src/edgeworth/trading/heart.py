@@ -3,7 +3,7 @@
 from edgeworth.core.clock import Clock
 from edgeworth.core.errors import EdgeworthError
 from edgeworth.core.orders import OrderVenue
-from edgeworth.core.units import Micros
+from edgeworth.core.units import SECOND, Micros
 
 
 class Heart:
@@ -14,7 +14,8 @@ class Heart:
 
     def __init__(self, venue: OrderVenue, clock: Clock, age: int) -> None:
         self._venue, self._clock, self._age = venue, clock, age
-        self.at: Micros | None = None
+        self.at: Micros | None = None  # for people and for the risk check; ages are told by a clock that never jumps
+        self._beat_s: float | None = None
         self._losses = self._answered = self._reopened = 0
 
     @property
@@ -33,16 +34,16 @@ class Heart:
 
     async def beat(self) -> bool:
         """Send one heartbeat; returns whether it was answered."""
-        sent = self._clock.now()
-        if self.at is not None and not self._fresh():
+        sent, sent_s = self._clock.now(), self._clock.monotonic()
+        if self._beat_s is not None and not self._fresh():
             self._losses += 1  # so long a silence may have cancelled everything
         try:
             await self._venue.heartbeat()
         except EdgeworthError:
             self._losses += 1
             return False
-        self.at, self._answered = sent, self._losses
+        self.at, self._beat_s, self._answered = sent, sent_s, self._losses
         return True
 
     def _fresh(self) -> bool:
-        return self.at is not None and self._clock.now() - self.at <= self._age
+        return self._beat_s is not None and self._clock.monotonic() - self._beat_s <= self._age / SECOND

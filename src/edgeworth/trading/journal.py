@@ -11,11 +11,11 @@ Fault points are named strings handed to a callable that does nothing in product
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from hashlib import blake2b
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
 import msgspec
 
+from edgeworth.core.chain import GENESIS, Entry, follows, link
 from edgeworth.core.clock import Clock
 from edgeworth.core.errors import DataError
 from edgeworth.core.orders import FillReport, Intent, OrderReport, PreparedOrder
@@ -25,7 +25,6 @@ from edgeworth.trading.account import Account
 from edgeworth.trading.halts import Halt, Lift
 from edgeworth.trading.order import Order, contradiction, first_word, further
 
-GENESIS: Final = ""  # the digest before the first entry
 MAX_DENIED: Final = 1_000  # denials that wait for the next commit; beyond it the oldest are forgotten
 
 Fault = Callable[[str], None]
@@ -49,22 +48,6 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Check = Callable[[Account], Verdict]
-
-
-class Entry(NamedTuple):
-    """One line of the log: its number from 1, when, what kind, about whom, the event as JSON, the chain up to it."""
-
-    number: int
-    at: Micros
-    kind: str
-    subject: str
-    body: bytes
-    chain: str
-
-
-def link(chain: str, body: bytes) -> str:
-    """Return the digest that chains an entry to the one before."""
-    return blake2b(bytes.fromhex(chain) + body, digest_size=32).hexdigest()
 
 
 class Transaction(Protocol):
@@ -383,10 +366,9 @@ class ChainedJournal:
 
 
 def _checked(entry: Entry, number: int, chain: str) -> str:
-    told = link(chain, entry.body)
-    if entry.number != number + 1 or told != entry.chain:
+    if not follows(entry, number, chain):
         raise DataError("journal-altered", f"journal entry {entry.number} or the one before is not as it was written")
-    return told
+    return entry.chain
 
 
 def decoded(entry: Entry) -> ev.Event:

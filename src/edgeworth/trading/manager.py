@@ -11,7 +11,7 @@ ended in doubt; everything else, our own bugs included, proves nothing and makes
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, ParamSpec
 
 import msgspec
 
@@ -30,6 +30,7 @@ from edgeworth.core.orders import (
 from edgeworth.core.random import stream
 from edgeworth.core.units import MINUTE, SECOND, PriceE4
 from edgeworth.trading.account import Account
+from edgeworth.trading.cancelling import Canceller, Swept
 from edgeworth.trading.halts import HaltCause, TradingState, concerning, state_of
 from edgeworth.trading.heart import Heart
 from edgeworth.trading.intake import Intake
@@ -38,18 +39,18 @@ from edgeworth.trading.ladder import EARLY, Ladder, LadderSettings, default_expi
 from edgeworth.trading.order import Order
 from edgeworth.trading.reconcile import Payouts, Reconciliation, no_payout
 from edgeworth.trading.recovery import Marks, Recovery
-from edgeworth.trading.states import RESTING, UNCERTAIN
+from edgeworth.trading.states import RESTING
 
 SALT_BITS: Final = 48  # a JSON number that every reader keeps exact
 SHORTEST: Final = 3 * MINUTE  # the venue takes no GTD order that ends earlier
 _TOGETHER: Final = 8  # orders looked at at the same time
-_CANCEL_BATCH: Final = 100
 _FATAL: Final = {
     "venue-forbidden": HaltCause.GEOBLOCK,
     "venue-protocol": HaltCause.PROTOCOL,
     "venue-banned": HaltCause.ERROR_RATE,
 }
 
+P = ParamSpec("P")
 Gate = Callable[[Intent], str]
 
 
@@ -105,18 +106,6 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     order: Order | None = None
 
 
-class Swept(msgspec.Struct, frozen=True, kw_only=True):
-    """The end of `cancel_all`: `verified` only if the venue was seen without open orders and none is in doubt.
-
-    `open` are the orders last seen open, `doubtful` those that may still arrive.
-    """
-
-    verified: bool
-    open: tuple[str, ...] = ()
-    doubtful: tuple[str, ...] = ()
-    text: str = ""
-
-
 class OrderManager:
     """Submit, cancel, listen, recover. All it must remember is in the journal; it can be dropped at any instant.
 
@@ -147,6 +136,7 @@ class OrderManager:
             marks=self._hooks.marks,
         )
         self._ladder = Ladder(journal, venue, clock, self.settings.ladder, self._send_again)
+        self._canceller = Canceller(self.intake, venue, self._ladder, self.recovery)
         self._in_flight: set[str] = set()
         self._stopped = False
         self._gaps = 0
@@ -169,9 +159,7 @@ class OrderManager:
             return self._outcome(name)
         salt, intent = self._salt(intent), self._complete(intent)
         verdict = self.journal.reserve(intent, salt, lambda account: self._checked(account, check, intent))
-        if self._risk_failed:
-            self.intake.halt(HaltCause.RISK_FAILED, self._risk_failed)
-            self._risk_failed = ""
+        self._halt_on_failed_risk()
         if verdict.intent is None:
             order = self.account.orders.get(name)
             return Outcome(code=verdict.code, text=verdict.text, order=order)
@@ -234,12 +222,13 @@ class OrderManager:
         reason = self.blocked(intent, self.account)
         if reason:
             self.journal.record_refused(name, "withheld", reason)
+            self._halt_on_failed_risk()
             return None
         return prepared
 
     async def _send(self, prepared: PreparedOrder) -> None:
         """Send until an answer proves something, the order may not leave any more, or patience ends."""
-        began, wait = self.clock.now(), self.settings.first_wait_s
+        began, wait = self.clock.monotonic(), self.settings.first_wait_s
         jitter = stream(self._seed, "retry", prepared.order_id)
         while True:
             order = self.account.order(prepared.order_id)
@@ -247,11 +236,12 @@ class OrderManager:
             if reason:
                 if not order.uncertain and not order.seen:
                     self.journal.record_refused(order.intent.intent_id, "withheld", reason)
+                self._halt_on_failed_risk()
                 return
             retry = await self._attempt(prepared)
             if retry is None:
                 return
-            if self.clock.now() - began > self.settings.patience:
+            if self.clock.monotonic() - began > self.settings.patience / SECOND:
                 self._refused(prepared.order_id, retry)
                 return
             await self._pause(prepared.order_id, wait * (0.5 + jitter.random()))
@@ -311,6 +301,7 @@ class OrderManager:
             return
         self.journal.refresh()
         if self._reason(self.account.order(prepared.order_id)):
+            self._halt_on_failed_risk()
             return
         self._in_flight.add(name)
         try:
@@ -337,7 +328,16 @@ class OrderManager:
             return "reducing"
         if intent.expires_at is not None and intent.expires_at - EARLY <= self.clock.now():
             return "bad-expiry"
-        return self._hooks.gate(intent)
+        try:
+            return self._hooks.gate(intent)
+        except Exception as error:  # noqa: BLE001  (any failure of a check halts, once no transaction is under way)
+            self._risk_failed = f"{type(error).__name__}: {error}"
+            return "risk-failed"
+
+    def _halt_on_failed_risk(self) -> None:
+        if self._risk_failed:
+            reason, self._risk_failed = self._risk_failed, ""
+            self.intake.halt(HaltCause.RISK_FAILED, reason)
 
     def _reason(self, order: Order) -> str:
         if order.cancel_wanted is not None:
@@ -367,48 +367,11 @@ class OrderManager:
         self.journal.record_cancel_wanted(wanted, reason)
         for name in wanted:
             self._ladder.hurry(name)
-        await self._cancel_known()
-
-    async def _cancel_known(self) -> None:
-        """Cancel what is wanted gone and is known to rest, then look what is left of it."""
-        orders = [one for one in self.account.open.values() if one.cancel_wanted is not None and one.state in RESTING]
-        due = [order.order_id for order in orders if self._ladder.due(order)]
-        for begin in range(0, len(due), _CANCEL_BATCH):
-            batch = due[begin : begin + _CANCEL_BATCH]
-            refusals = await self.venue.cancel(batch)
-            for order_id in batch:
-                await self._ladder.climb(self.account.order(order_id))
-                order = self.account.order(order_id)
-                if order.state in RESTING and refusals.get(order_id) == "" and self._ladder.absent(order_id):
-                    self._ladder.gone(order)  # the venue says it is cancelled and does not know it any more
+        await _quietly(self._canceller.cancel_known)  # what fails now is tried again by `resolve_unknown`
 
     async def cancel_all(self, reason: str = "cancel-all") -> Swept:
         """Cancel everything and look until no order is open; says so when that could not be seen in time."""
-        text = self._want_all_gone(reason)
-        deadline, wait = self.clock.monotonic() + self.settings.kill_s, self.settings.first_wait_s
-        left: tuple[str, ...] | None = None
-        while True:
-            try:
-                await self.venue.cancel_all()
-                left = await self._open_at_venue()
-            except VenueError as error:
-                text = error.message
-            if left == () or self.clock.monotonic() >= deadline:
-                break
-            await self.clock.sleep(wait)
-            wait = min(2 * wait, 1.0)
-        doubtful = tuple(one.order_id or "?" for one in self.account.open.values() if one.state in UNCERTAIN)
-        seen = left == ()
-        return Swept(verified=seen and not doubtful, open=left or (), doubtful=doubtful, text="" if seen else text)
-
-    def _want_all_gone(self, reason: str) -> str:
-        """Write down that every order is to go; where nothing can be written, cancelling matters more."""
-        known = [order.order_id for order in self.account.open.values() if order.is_open and order.order_id]
-        try:
-            self.journal.record_cancel_wanted(known, reason)
-        except (AccessError, DataError) as error:
-            return error.message
-        return ""
+        return await self._canceller.cancel_all(reason, self.settings.kill_s)
 
     async def kill(self, reason: str, who: str) -> Swept:
         """Halt first, then cancel everything; this halt is lifted by an operator only.
@@ -423,31 +386,20 @@ class OrderManager:
         swept = await self.cancel_all("kill")
         return msgspec.structs.replace(swept, verified=False, text=text) if text else swept
 
-    async def _open_at_venue(self) -> tuple[str, ...] | None:
-        snapshot = await self.venue.account(self.recovery.since())
-        if not snapshot.complete:
-            return None
-        self.recovery.take(snapshot)
-        left = tuple(one.order_id for one in snapshot.orders if one.status == "live")
-        for order in list(self.account.open.values()):
-            if order.cancel_wanted is not None and order.state in RESTING and order.order_id not in left:
-                self._ladder.gone(order)
-        return left
-
     # -- recovery, reconciliation, doubts
 
     async def recover(self) -> Reconciliation:
         """Come up, after a crash as after an orderly stop; returns once the account agreed or trading is halted."""
-        return await self._agreeing(self.recovery.recover())
+        return await self._agreeing(self.recovery.recover)
 
     async def reconcile(self) -> Reconciliation:
         """Compare with the venue once. Raises the venue's errors."""
-        return await self._agreeing(self.recovery.reconcile())
+        return await self._agreeing(self.recovery.reconcile)
 
-    async def _agreeing(self, comparison: Awaitable[Reconciliation]) -> Reconciliation:
+    async def _agreeing(self, comparison: Callable[[], Awaitable[Reconciliation]]) -> Reconciliation:
         """Close the gaps, of feed and heartbeat, that were there before a comparison which agreed."""
         gaps, answered = self._gaps, self.heart.answered
-        found = await comparison
+        found = await comparison()
         if found.settled:
             self.feed_whole = self._gaps == gaps
             self.heart.reopen(answered)
@@ -459,10 +411,10 @@ class OrderManager:
         for order in list(self.account.open.values()):
             if order.intent.intent_id not in self._in_flight:
                 self.recovery.settle_unfinished(order)
-        await _quietly(self._cancel_known())
+        await _quietly(self._canceller.cancel_known)
         due = [order for order in self.account.open.values() if self._doubtful(order) and self._ladder.due(order)]
         for begin in range(0, len(due), _TOGETHER):
-            await asyncio.gather(*(_quietly(self._ladder.climb(order)) for order in due[begin : begin + _TOGETHER]))
+            await asyncio.gather(*(_quietly(self._ladder.climb, order) for order in due[begin : begin + _TOGETHER]))
         alive = {order.order_id for order in self.account.open.values()}
         self.recovery.missing &= alive
         self._ladder.keep(alive)
@@ -493,6 +445,14 @@ class OrderManager:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _follow(self) -> None:
+        """Follow the feed for ever; where it ends or fails, something may have been missed."""
+        while True:
+            began = self.clock.now()
+            await _quietly(self._listen)
+            self.on_event(ContinuityLost(at=self.clock.now(), since=began))
+            await self.clock.sleep(1.0)
+
+    async def _listen(self) -> None:
         async for event in self.venue.events():
             self.on_event(event)
 
@@ -509,7 +469,7 @@ class OrderManager:
     async def _reconciling(self) -> None:
         """Reconcile every minute, and soon after a gap of the feed or a lost heartbeat."""
         while True:
-            await _quietly(self.reconcile())
+            await _quietly(self.reconcile)
             self.journal.flush()
             until = self.clock.monotonic() + self.settings.reconcile_s
             await self.clock.sleep(1.0)
@@ -517,10 +477,10 @@ class OrderManager:
                 await self.clock.sleep(1.0)
 
 
-async def _quietly(work: Awaitable[object]) -> None:
+async def _quietly(work: Callable[P, Awaitable[object]], *values: P.args, **named: P.kwargs) -> None:
     """Let a look fail: the next one comes. What says to stop passes."""
     try:
-        await work
+        await work(*values, **named)
     except Fatal:
         raise
     except VenueError:

@@ -136,6 +136,7 @@ class PaperState(msgspec.Struct, kw_only=True):
     holdings: dict[str, int] = {}
     orders: dict[str, PaperOrder] = {}
     trades: dict[str, PaperTrade] = {}
+    going: list[str] = []  # trades that are not final yet
     resolved: dict[str, int] = {}  # token -> payout of a share, 1e-4 dollars
     taken: dict[str, dict[int, int]] = {}  # "token/asks" or "token/bids" -> price -> shares
     trades_made: int = 0
@@ -153,6 +154,11 @@ class PaperState(msgspec.Struct, kw_only=True):
         orders = sum(o.reserve_e6 for o in self.orders.values() if not o.is_buy and o.token == token)
         going = sum(t.shares_e6 for t in self._unsettled() if not t.is_buy and t.token == token)
         return self.holdings.get(token, 0) - orders - going
+
+    def add(self, trade: PaperTrade) -> None:
+        """Write a trade down; its money is set aside from now on."""
+        self.trades[trade.trade_id] = trade
+        self.going.append(trade.trade_id)
 
     def settle(self, trade: PaperTrade) -> None:
         """Move the money and the shares of a trade; shares of a token that has paid out become dollars at once."""
@@ -172,12 +178,12 @@ class PaperState(msgspec.Struct, kw_only=True):
         over = [name for name, order in self.orders.items() if order.ended_at and order.ended_at < now - FORGOTTEN]
         for name in over:
             del self.orders[name]
-        while len(self.trades) > _MOST_TRADES:
-            oldest = self.trades.pop(next(iter(self.trades)))
+        while len(self.trades) - len(self.going) > _MOST_TRADES:
+            oldest = self.trades.pop(next(name for name in self.trades if name not in self.going))
             self.trades_from = max(self.trades_from, oldest.at + 1)
 
     def _unsettled(self) -> list[PaperTrade]:
-        return [trade for trade in self.trades.values() if trade.settlement is Settlement.MATCHED]
+        return [trade for trade in map(self.trades.__getitem__, self.going) if trade.settlement is Settlement.MATCHED]
 
 
 def write_state(state: PaperState) -> bytes:

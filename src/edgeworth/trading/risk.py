@@ -6,7 +6,6 @@ one enumerated code. Purchases obey every limit; sales only need confirmed share
 works when nothing else does. Drawdown scales sizes where they are planned (as in backtests) and stops purchases here.
 """
 
-from collections.abc import Callable
 from enum import StrEnum
 from typing import Final
 
@@ -158,24 +157,9 @@ def check(intent: Intent, view: RiskView, world: World, limits: Limits) -> Decis
     return _buy(intent, view, world, limits) if intent.is_buy else _sell(intent, view)
 
 
-def checker(intent: Intent, world: World, limits: Limits) -> Callable[[RiskView], Decision]:
-    """Return the check of one intent as a function of what the reserving transaction reads."""
-    return lambda view: check(intent, view, world, limits)
-
-
 def failed(error: Exception) -> Decision:
     """Return the decision when a check raised: denied, and halting."""
     return _deny(RiskCode.RISK_FAILED, f"{type(error).__name__}: {error}")
-
-
-def shown(intent: Intent, decision: Decision) -> str:
-    """Return one line for people: what was asked, what was allowed, and why."""
-    side, asked = "buy" if intent.is_buy else "sell", intent.shares_e6 / 1e6
-    head = f"{side} {asked:.2f} @ {intent.price_e4 / 1e4:.4f}"
-    if decision.allowed:
-        caps = ", ".join(code.value for code in decision.shrunk_by)
-        return f"{head}: {decision.shares_e6 / 1e6:.2f} allowed" + (f" ({caps})" if caps else "")
-    return f"{head}: {decision.code.value}: {decision.text}"
 
 
 def _deny(code: RiskCode, detail: str = "", /, **numbers: int) -> Decision:

@@ -110,7 +110,7 @@ def test_an_empty_wallet_and_unknown_fees(home):
 
     assert failed(checked(home, empty)) == ["wallet"]
     assert failed(checked(home, instruments=lambda side: [])) == ["fees"]
-    assert failed(checked(home, instruments=lambda side: [side.instrument(fee_rate_e6=70_000)])) == ["fees"]
+    assert failed(checked(home, instruments=lambda side: [side.instrument(fee_rate_e6=40_000)])) == ["fees"]
 
 
 @pytest.mark.parametrize(("off_s", "status"), [(0, "ok"), (5, "warn"), (-30, "fail")])

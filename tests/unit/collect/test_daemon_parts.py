@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from tests.support.collecting import T0, Notes, Room, in_room
 
-from edgeworth.collect.daemon.lock import holder, one_instance
 from edgeworth.collect.daemon.logs import TurningFile, make_log, silent_log
 from edgeworth.collect.daemon.supervisor import GRACE_S, Service, Supervisor
 from edgeworth.collect.daemon.usage import MeteredUsage, metered
@@ -19,6 +18,7 @@ from edgeworth.core.errors import AccessError, DataError, InstanceError
 from edgeworth.core.paths import Home
 from edgeworth.core.virtual_loop import run_virtual
 from edgeworth.store.collecting import SlotResult
+from edgeworth.store.instance import holder, one_instance
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ from edgeworth.engine.book_sizing import (
     Levels,
     discounted,
     drawn,
-    growth_on_book,
     growth_per_day,
     in_lots,
     size_on_book,
@@ -122,8 +121,6 @@ def test_carry_of_a_far_deadline(p: float, fair: float) -> None:
     assert discounted(1 - p, 0.04, 30 * DAY) == 1 - p
 
 
-def test_growth_of_a_purchase() -> None:
-    bought = BookSize(shares_e6=400_000_000, cost_e6=200_000_000, limit_e4=5_000)
-    assert growth_on_book(0.60, 1_000_000_000, bought) == pytest.approx(0.0201355, abs=5e-8)
-    assert growth_on_book(0.60, 1_000_000_000, BookSize()) == 0.0
+def test_without_wealth_or_levels_nothing_is_bought() -> None:
     assert size_on_book(0.6, 0, Levels.of(BOOK), 10**9) == BookSize()
+    assert size_on_book(0.6, 10**9, Levels.of([]), 10**9) == BookSize()

@@ -1,14 +1,12 @@
 """The concave programme against published values, brute force and the closed forms."""
 
-import itertools
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgeworth.engine import joint
-from edgeworth.engine.joint import MAX_GAP, Cap, Joint, Leg, Problem, growth_of, solve
+from edgeworth.engine.joint import MAX_GAP, Cap, Joint, Leg, Problem, solve
 from edgeworth.engine.scenarios import nested, one_winner
 from edgeworth.engine.sizing import exclusive_stakes, kelly, walk_book
 
@@ -187,12 +185,3 @@ def test_optimum_against_every_portfolio_of_hundredths(p, off, second_is_yes) ->
     x, y = (round(total / 0.01) for total in found.totals)
     near = float(np.log(after[x, y]) @ scenarios.weight)
     assert near >= best - 2e-5
-
-
-def test_growth_of_given_shares() -> None:
-    problem = _exclusive(THREE, None)
-    found = solve(problem)
-    assert growth_of(problem, found.shares) == pytest.approx(found.growth, abs=1e-15)
-    assert growth_of(problem, [[3.0], [0.0], [0.0]]) == -np.inf
-    worse = [growth_of(problem, [[a], [b], [0.0]]) for a, b in itertools.product((0.1, 0.3), (0.0, 0.1))]
-    assert max(worse) < found.growth

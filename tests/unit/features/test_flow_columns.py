@@ -6,7 +6,7 @@ import pytest
 from tests.support.panels import START, day, hour, make_panel
 
 from edgeworth.core.units import DAY, HOUR
-from edgeworth.features.flow import NAMES, read_flow
+from edgeworth.features.flow import NAMES, begin_flow, read_flow
 
 SCHEMA = {"market_no": pl.Int32, "source": pl.String} | dict.fromkeys(
     ("event_time", "known_at", "bid_e4", "ask_e4", "volume_e6", "volume_24h_e6", "liquidity_e6", "depth_e6"), pl.Int64
@@ -87,6 +87,21 @@ def test_snapshots_of_the_future_change_nothing_and_one_row_is_as_many():
     for place in range(0, panel.point_count, 17):
         assert read_flow(snapshots(rows))(panel, np.array([place])).equals(whole[place])
     assert whole["flow_volume_log"].null_count() == (panel.market_of_point() == 2).sum() + 0
+
+
+def test_a_tail_with_new_snapshots_is_as_all_of_them_at_once():
+    rows = [each for market in (1, 2, 4) for each in hourly(market, 300, market, liquidity_e6=market * 10**9)]
+    rows += [{"market_no": 2, "event_time": hour(190), "known_at": hour(205), "volume_e6": 7}]  # late: dropped
+    rows += [{"market_no": 9, "event_time": hour(206), "volume_e6": 10**6, "depth_e6": 10**6}]
+    whole, tail = read_flow(snapshots(rows)), begin_flow(snapshots(rows), hour(200))
+    both = tail.followed_by(snapshots(rows))
+    t = np.array([hour(h) for h in (100, 199, 200, 204.5, 205, 210, 260, 330)])
+    for market in (1, 2, 3, 4, 9):
+        numbers = np.full(len(t), market)
+        assert np.array_equal(both.at(numbers, t), whole.at(numbers, t), equal_nan=True)
+    assert both.newest == whole.newest
+    assert [both.lacks(int(at)) for at in t] == [whole.lacks(int(at)) for at in t]
+    assert tail.followed_by(snapshots([])).at(np.array([1]), np.array([hour(199)]))[0, 0] > 0
 
 
 def test_the_stamp_is_of_the_data_and_the_fingerprint_is_not():

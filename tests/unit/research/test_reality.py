@@ -5,11 +5,14 @@ import pytest
 from tests.support.examples import planted_examples
 from tests.support.worlds import efficient_world
 
-from edgeworth.core.panel import NEVER, Outcomes
+from edgeworth.core.panel import NEVER, UNKNOWN_TIME, Outcomes
+from edgeworth.core.random import stream
+from edgeworth.core.units import DAY
 from edgeworth.models.scores import log_losses
 from edgeworth.research.learning_page import reality as page
 from edgeworth.research.reality import DAILY, Options, measure, score
 from edgeworth.research.study_learning import ENSEMBLE
+from edgeworth.research.training_lint import resolution_anchor
 
 MODELS = ("logistic", "lgbm")
 
@@ -69,3 +72,14 @@ def test_the_tables_hold_every_data_set(planted: dict) -> None:
     assert "Of 6 models" in told["words"]
     assert told["refused"] == "linted, calendar:daily: why"
     assert page([missing])["words"] == "No model could be scored."
+
+
+def test_times_of_whole_days_are_no_anchor_but_counting_back_from_the_end_is() -> None:
+    draw = stream(1, "whole-days")
+    market = np.repeat(np.arange(60), 10)
+    ended = np.repeat(draw.integers(100, 500, 60), 10) * DAY
+    unknown = np.full(600, UNKNOWN_TIME)
+    any_day = ended - draw.integers(1, 90, 600) * DAY
+    assert resolution_anchor(any_day, ended, unknown, market).passed is True
+    counted = ended - np.tile([1, 3, 7, 14, 30] * 2, 60) * DAY
+    assert resolution_anchor(counted, ended, unknown, market).passed is False

@@ -7,7 +7,7 @@ from tests.unit.research.test_study import rule, walks
 
 from edgeworth.core.config import Settings
 from edgeworth.research.study_facts import by_structure, flips, longshot_lenses, slopes
-from edgeworth.research.study_page import SECTIONS, Findings, Page, render
+from edgeworth.research.study_page import SECTIONS, USUAL, Findings, Page, render
 
 ABOUT = {
     "date": "2026-01-01", "version": "0", "code": "abc", "command": "edgeworth report evidence --seeds 2",
@@ -165,3 +165,13 @@ def test_the_page_depends_on_nothing_but_what_was_found(page: Page) -> None:
 def test_settings_of_the_study_are_the_shipped_ones() -> None:
     assert Settings().costs.half_spread == ABOUT["half_spread"]
     assert Settings().proof.bootstraps == ABOUT["bootstraps"]
+
+
+def test_sections_are_named_in_the_order_of_the_page() -> None:
+    from edgeworth.app.evidence import parse_sections
+    from edgeworth.cli.report import evidence
+
+    assert parse_sections("all") == SECTIONS
+    assert parse_sections("reality, null") == ("null", "reality")
+    (default,) = (option.default for option in evidence.params if option.name == "sections")
+    assert parse_sections(str(default)) == USUAL

@@ -158,3 +158,21 @@ def test_the_reliability_table_and_the_familiar_scores():
     assert (plain["true_positive"], plain["false_positive"], plain["false_negative"]) == (2, 1, 1)
     assert plain["precision"] == pytest.approx(2 / 3)
     assert plain["auc"] == pytest.approx(1 / 3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cv", ["purged-5", "cpcv"])
+def test_nothing_is_claimed_where_nothing_is(cv):
+    """Fifty efficient worlds: hardly an interval lies above 0, and what noise costs is less than a thousandth of a nat.
+
+    Intervals lie below 0 more often than in one of twenty: a fitted correction of a price that is right is worse than
+    the price, and paths that share their noise show it more clearly than one path does.
+    """
+    found = []
+    for seed in range(300, 350):
+        examples, _ = planted_examples(seed, 800, 0.0)
+        scheme = schemes.make_scheme(examples, cv, DAY)
+        found += score_all(cross_fit(LOGISTIC, examples, scheme.folds, 7), scheme, examples)
+    assert sum(score.gain_low > 0 for score in found) <= 2
+    assert sum(score.gain_low <= 0 <= score.gain_high for score in found) >= 40
+    assert -1e-3 < np.mean([score.gain for score in found]) <= 0

@@ -355,6 +355,58 @@ def test_a_check_that_fails_halts():
     Bench().run(story)
 
 
+def test_a_gate_that_fails_halts():
+    calls = []
+
+    def gate(_wanted):
+        calls.append(1)
+        if len(calls) == 3:
+            raise ZeroDivisionError("gate")
+        return ""
+
+    async def story(bench):
+        found = await bench.submit()
+        assert (found.code, found.order.state) == ("risk-failed", OrderState.REJECTED)
+        assert [halt.cause for halt in bench.journal.account.standing()] == [HaltCause.RISK_FAILED]
+        assert bench.venue.sent() == []
+
+    Bench(gate=gate).run(story)
+
+
+def test_a_cancel_that_fails_is_tried_again():
+    async def story(bench):
+        await bench.submit()
+        bench.venue.told("cancel", BUSY, LOST)
+        await bench.manager.cancel(["0xi1"])
+        assert bench.order.state is OrderState.LIVE
+        await bench.resolve(5)
+        assert bench.order.state is OrderState.CANCELLED
+
+    Bench().run(story)
+
+
+def test_a_feed_that_breaks_is_followed_again():
+    async def story(bench):
+        def broken():
+            raise Retryable("venue-unreachable", "closed")
+
+        task = asyncio.ensure_future(bench.manager.run())
+        await bench.clock.sleep(3)
+        bench.venue.feed.put_nowait(broken)
+        await bench.clock.sleep(5)
+        assert bench.manager.feed_whole
+        assert bench.venue.calls.count(("events",)) == 2
+        await bench.submit()
+        bench.venue.feed.put_nowait(fill(shares=10, at=bench.clock.now()))
+        await bench.clock.sleep(1)
+        assert bench.order.state is OrderState.MATCHED
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    Bench(settings=ManagerSettings()).run(story)
+
+
 def test_a_check_may_shrink_an_order():
     async def story(bench):
         wanted = intent(at=bench.clock.now())

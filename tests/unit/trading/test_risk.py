@@ -17,7 +17,7 @@ from edgeworth.engine.cost import FEE_CUSHION_E6, FeeTerms, reserve_e6
 from edgeworth.trading.exposure import EventBook, OpenOrder
 from edgeworth.trading.halts import HaltCause, Resume, TradingState, raise_halt
 from edgeworth.trading.limits import Limits
-from edgeworth.trading.risk import Exposure, MarketStatus, VenueState, check, checker, failed, shown
+from edgeworth.trading.risk import Exposure, MarketStatus, VenueState, check, failed
 from edgeworth.trading.risk_codes import HALTING, RISK_DOCS, RiskCode, risk_page
 
 SELL = {
@@ -162,13 +162,26 @@ def test_ages_at_their_limits_are_fresh() -> None:
     ).allowed
 
 
+@pytest.mark.parametrize(
+    ("asked", "around"),
+    [
+        ({}, {"disk_free": 500_000_000}),
+        ({"price_e4": 5_200}, {}),
+        ({}, {"book": book(bids=((4_000, 10**9),))}),
+        ({"shares_e6": 5_000_000}, {}),
+        ({"price_e4": 100, "shares_e6": 100_000_000}, {"book": book(bids=(), asks=((100, 10**9),))}),
+        ({}, {"opinion_until": NOW}),
+        ({"expires_at": NOW + 15 * MINUTE}, {}),
+    ],
+)
+def test_what_lies_exactly_at_a_limit_passes(asked, around) -> None:
+    assert check(intent(**asked), view(), world(**around), LIMITS).allowed
+
+
 def test_caps_shrink_and_say_so() -> None:
     decision = check(intent(shares_e6=100_000_000), view(exposure=Exposure(market_e6=30 * USD)), world(), LIMITS)
     assert decision.shrunk_by == (RiskCode.MAX_ORDER, RiskCode.MAX_MARKET)
     assert (decision.shares_e6, decision.reserve_e6) == (40_000_000, 20 * USD)
-    assert (
-        shown(intent(shares_e6=100_000_000), decision) == "buy 100.00 @ 0.5000: 40.00 allowed (max-order, max-market)"
-    )
     thin = check(intent(), view(), world(book=book(asks=((5_000, 30_000_000), (5_100, 10**9)))), LIMITS)
     assert (thin.shrunk_by, thin.shares_e6) == ((RiskCode.DEPTH,), 15_000_000)
 
@@ -280,7 +293,7 @@ def test_never_more_than_asked_or_than_free_cash(cents, lots, cash, reserved, us
     decision = check(asked, known, around, LIMITS)
     assert decision.shares_e6 <= asked.shares_e6
     assert decision.reserve_e6 <= max((cash - reserved) * USD, 0)
-    assert checker(asked, around, LIMITS)(known) == decision
+    assert check(asked, known, around, LIMITS) == decision
     if decision.allowed:
         assert decision.shares_e6 % 10_000 == 0
         assert decision.shares_e6 >= 5_000_000

@@ -142,6 +142,19 @@ def test_what_cannot_be_remembered_is_not_signed(tmp_path):
         Room(memory=kept)
 
 
+def test_what_is_old_is_remembered_as_sums():
+    room = Room(policy(hour_e6=10**12, day_e6=500 * USD))
+    for number in range(300):
+        room.order(number, maker_e6=USD, taker_e6=2 * USD)
+        room.clock.advance(30_000_000)
+    assert sum(one.amount_e6 for one in room.memory.signed) == 300 * USD
+    assert len(room.memory.signed) < 160
+    again = Room(policy(hour_e6=10**12, day_e6=500 * USD), room.memory)
+    again.clock.advance(300 * 30_000_000)
+    signed = [bool(again.order(number, maker_e6=20 * USD, taker_e6=40 * USD).signature) for number in range(300, 320)]
+    assert signed == [True] * 10 + [False] * 10
+
+
 def test_logins_are_of_now_and_few():
     room = Room()
     now = START // 1_000_000

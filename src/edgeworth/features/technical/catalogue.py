@@ -58,7 +58,7 @@ class Bench(Graph):
     @property
     def log_volume(self) -> Series:
         """ln(1 + volume)."""
-        result: Series = self.make(m.LOG_MORE, self.volume)
+        result: Series = self.make(m.LOG, self.make(m.LINEAR, self.volume, numbers=(1.0, 1.0)))
         return result
 
     @property
@@ -141,7 +141,7 @@ class Bench(Graph):
 
     def parkinson(self, window: int) -> Series:
         """Return Parkinson's volatility per candle."""
-        spread = self.make(m.LOG_RATIO, self.high, self.low)
+        spread = self.make(m.LOG, self.make(m.RATIO, self.high, self.low, numbers=(1.0,)))
         squares = self.total(self.make(m.TIMES, spread, spread), window)
         result: Series = self.make(m.ROOT, squares, numbers=(_PARKINSON / window,))
         return result

@@ -24,8 +24,8 @@ training saw. Windows settle at once; recurrences (exponential means) take longe
   in every window but get no row. After a longer gap everything begins anew. `since_gap` tells of both.
 * **Longer timeframes** are those of UTC. Only completed bars count: one of 1h is in force from the close of its last
   candle on. They are NaN where the candles do not fit into the timeframe.
-* **Refused** are candles whose opening times are not ascending multiples of the interval, prices outside 1e-100 to 1e100
-  or not ordered low <= open, close <= high, and a volume that is negative or not finite (`implausible-candles`).
+* **Refused** are candles whose opening times are not ascending multiples of the interval, prices that are not ordered
+  low <= open, close <= high or lie outside 1e-100 to 1e100, and a volume outside 0 to 1e100 (`implausible-candles`).
 """
 
 

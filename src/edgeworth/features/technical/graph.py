@@ -152,7 +152,7 @@ class _Layout:
             self.order.append(number)
 
     def _group(self) -> dict[int, tuple[Node, ...]]:
-        """Put smoothings in groups of four that do not wait for each other."""
+        """Put smoothings in groups that do not wait for each other."""
         needed: set[int] = set()
         self._mark(self.columns, needed)
         smooths = [node for node in self.graph._known.values() if node.kind == m.SMOOTH and id(node) in needed]

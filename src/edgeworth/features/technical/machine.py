@@ -17,12 +17,12 @@ from edgeworth.features.technical.sequential import INPUTS, LANES, Ints, State
 DAY: Final = 86_400_000_000
 STRETCH: Final = 512  # rows computed at a time
 (
-    STORE, LOG, LOG_RATIO, LOG_MORE, RECIPROCAL, PLUS, MINUS, TIMES, HIGHER, LOWER, GAIN, RATIO, APART, GROWTH, SHARE,
+    STORE, LOG, RECIPROCAL, PLUS, MINUS, TIMES, HIGHER, LOWER, GAIN, RATIO, APART, GROWTH, SHARE,
     POSITION, STRENGTH, DIRECTED, TRUE_RANGE, ROOT, LINEAR, PAIR, MERGE, SMOOTH, SINCE_CROSS, UNBROKEN, DAY_PROGRESS,
     BARS,
-) = range(28)  # fmt: skip
-# what a line of a plan holds: the operation, places of up to eight series, its first number and its first state
-KIND, FIRST, NUMBERS, STATES, WIDTH = 0, 1, 9, 10, 11
+) = range(26)  # fmt: skip
+# what a line of a plan holds: the operation, places of up to sixteen series, its first number and its first state
+KIND, FIRST, NUMBERS, STATES, WIDTH = 0, 1, 17, 18, 19
 # progress: see `sequential.load`; behind it the stretch's fill and the candles seen since the beginning
 ROW, LAST, INTERVAL, KNOWN, MOST, FILLED, SEEN, PROGRESS = range(8)
 
@@ -96,10 +96,6 @@ def _run(lines: Ints, numbers: State, work: Work, state: State, clock: Any, targ
             carried.since_cross(work, (o, a, b), (n, before, int(numbers[k])), state[line[STATES] :])
         elif kind == LOG:
             each.log(work, o, a, n)
-        elif kind == LOG_RATIO:
-            each.log_ratio(work, o, a, b, n)
-        elif kind == LOG_MORE:
-            each.log_more(work, o, a, n)
         elif kind == RECIPROCAL:
             each.reciprocal(work, o, a, n)
         elif kind == LINEAR:

@@ -8,7 +8,7 @@ is remembered for as long as it holds: until then no order it would refuse leave
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any, Final, NoReturn
+from typing import Final, NoReturn
 
 import msgspec
 
@@ -34,8 +34,9 @@ from edgeworth.venues.polymarket.account_reads import AccountReads, Fee, Fills
 from edgeworth.venues.polymarket.account_rows import fill_reports, order_report
 from edgeworth.venues.polymarket.auth import Requester
 from edgeworth.venues.polymarket.clob_reads import Clob
+from edgeworth.venues.polymarket.order_acts import Restriction, Restrictions, cancelled, refused_act
 from edgeworth.venues.polymarket.order_amounts import LARGEST_SALT, amounts_of, stated_expiry
-from edgeworth.venues.polymarket.order_outcomes import Posted, Taken, read_answer, read_body, restriction_of
+from edgeworth.venues.polymarket.order_outcomes import Posted, Taken, read_answer, read_body
 from edgeworth.venues.polymarket.order_wire import Terms, order_body
 from edgeworth.venues.polymarket.signing import OrderSigner, Wallet
 from edgeworth.venues.polymarket.typed_data import OrderData, exchange_of, order_id, wire_signature
@@ -44,17 +45,8 @@ from edgeworth.venues.polymarket.user_wire import UserMessage, UserOrder, UserTr
 from edgeworth.venues.streams.wire import Connect, connect_websocket
 
 _CANCELS: Final = 1_000
-_GONE: Final = "already canceled or matched"
-_HOLDS_S: Final = {"restarting": 5.0, "post-only": 30.0, "cancel-only": 30.0, "disabled": 30.0}
 _AGREEMENTS: Final = 4  # readings of the trades until two in a row agree
 _CLOCK_STEP: Final = SECOND  # the venue tells whole seconds: less than one of difference says nothing
-
-
-class Restriction(msgspec.Struct, frozen=True):
-    """What the whole venue takes now (restarting, post-only, cancel-only, disabled), and until when we believe it."""
-
-    kind: str
-    until: Micros
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -86,12 +78,17 @@ class ClobVenue:
             raise Fatal("wallet-mismatch", "the signer holds another key than the wallet's")
         self.name = name
         self.clock: Clock = http.clock
-        self.restriction: Restriction | None = None
+        self.restrictions = Restrictions(http.clock)
         self.reads = AccountReads(http, Requester(signer.address, account.credentials), account.wallet, self._venue_now)
         self._http, self._signer, self._account, self._connect = http, signer, account, connect
         self._requester = Requester(signer.address, account.credentials)
-        self._may_send, self._clob = may_send, Clob(http)
+        self.may_send, self._clob = may_send, Clob(http)
         self._offset, self._beat = 0, ""
+
+    @property
+    def restriction(self) -> Restriction | None:
+        """What the whole venue takes now, as far as it has said; None when it takes everything."""
+        return self.restrictions.now
 
     @property
     def clock_offset(self) -> int:
@@ -142,7 +139,7 @@ class ClobVenue:
         Raises Unknown whenever something may have arrived and nothing proves what became of it.
         """
         posted = read_body(order.body)
-        self._heed(posted)
+        self.restrictions.heed(post_only=posted.post_only)
         headers = self._sign("POST", "/order", order.body, guard=True)
         try:
             payload = await self._http.send("POST", "/order", order.body, route="order", headers=headers)
@@ -151,9 +148,9 @@ class ClobVenue:
         try:
             taken = read_answer(payload, order.order_id)
         except VenueError as error:
-            self._remember(error)
+            self.restrictions.note(error)
             raise
-        self._forget(posted)
+        self.restrictions.ended(post_only=posted.post_only)
         if taken.status == "duplicate":
             return await self._as_before(order, posted)
         return self._report(order.order_id, posted, taken, payload.observed_at)
@@ -168,12 +165,12 @@ class ClobVenue:
                 path, route, body = "/order", "cancel", msgspec.json.encode({"orderID": batch[0]})
             else:
                 path, route, body = "/orders", "cancels", msgspec.json.encode(batch)
-            found |= _cancelled(await self._act("DELETE", path, body, route), batch)
+            found |= cancelled(await self._act("DELETE", path, body, route), batch)
         return found
 
     async def cancel_all(self) -> dict[str, str]:
         """Ask to cancel everything that is open."""
-        return _cancelled(await self._act("DELETE", "/cancel-all", None, "cancel-all"), ())
+        return cancelled(await self._act("DELETE", "/cancel-all", None, "cancel-all"), ())
 
     # evidence
 
@@ -239,7 +236,7 @@ class ClobVenue:
                 return
             if payload.status != 400 or not following:
                 break
-        _refused_act(payload, "a heartbeat")
+        refused_act(payload, "a heartbeat")
 
     async def events(self) -> AsyncIterator[AccountEvent]:
         """Follow own orders and fills as they happen; begins and resumes with `ContinuityLost`."""
@@ -289,7 +286,7 @@ class ClobVenue:
 
     def _ask_leave(self) -> None:
         try:
-            self._may_send()
+            self.may_send()
         except VenueError as error:  # whatever it says, nothing was sent
             error.details["sent"] = False
             raise
@@ -301,7 +298,7 @@ class ClobVenue:
         """Ask for something that may be asked again; raises Retryable unless it was done or is refused for good."""
         payload = await self._send(method, path, body, route)
         if payload.status != 200:
-            _refused_act(payload, path)
+            refused_act(payload, path)
         return payload
 
     async def _as_before(self, order: PreparedOrder, posted: Posted) -> OrderReport:
@@ -328,60 +325,12 @@ class ClobVenue:
             trade_ids=taken.trade_ids,
         )
 
-    # restrictions of the whole venue
-
-    def _heed(self, posted: Posted) -> None:
-        """Raise Retryable while the venue is known to refuse such an order: nothing leaves."""
-        found = self.restriction
-        if found is None or found.until <= self.clock.now():
-            return
-        if found.kind == "post-only" and posted.post_only:
-            return
-        wait = (found.until - self.clock.now()) / SECOND
-        raise Retryable(
-            "venue-restarting", f"the venue is {found.kind}", restriction=found.kind, retry_after_s=wait, sent=False
-        )
-
-    def _remember(self, error: VenueError) -> None:
-        kind: Any = error.details.get("restriction")
-        if kind:
-            seconds: Any = error.details.get("retry_after_s", _HOLDS_S[kind])
-            self.restriction = Restriction(kind, Micros(self.clock.now() + round(seconds * SECOND)))
-
-    def _forget(self, posted: Posted) -> None:
-        if self.restriction is not None and not (self.restriction.kind == "post-only" and posted.post_only):
-            self.restriction = None
-
 
 def _not_answered(error: VenueError) -> NoReturn:
     """Raise what a missing answer to an order proves: nothing, unless nothing was sent."""
     if isinstance(error, Fatal) or error.details.get("sent") is False:
         raise error
     raise Unknown("order-uncertain", f"no answer to an order: {error.message}", cause=error.code) from error
-
-
-def _refused_act(payload: Payload, what: str) -> NoReturn:
-    row = answers.value(payload.body)
-    stated = (row.get("error") or row.get("error_msg")) if isinstance(row, dict) else None
-    words = stated[:200] if isinstance(stated, str) else "nothing readable"
-    said = f"the venue answered {what} with {payload.status}: {words}"
-    if payload.status in {401, 403}:
-        raise Fatal("venue-unauthorised" if payload.status == 401 else "venue-forbidden", said, status=payload.status)
-    restriction = restriction_of(payload.status, words)
-    code = "venue-restarting" if restriction else "venue-rate-limited" if payload.status == 429 else "venue-unavailable"
-    raise Retryable(code, said, status=payload.status, restriction=restriction)
-
-
-def _cancelled(payload: Payload, asked: Sequence[str]) -> dict[str, str]:
-    row = answers.value(payload.body)
-    done, failed = (row.get("canceled"), row.get("not_canceled")) if isinstance(row, dict) else (None, None)
-    if not isinstance(done, list) or not isinstance(failed, dict | None):
-        raise Retryable("venue-unavailable", "the venue's answer to a cancel cannot be read")
-    found = {name: "" for name in done if isinstance(name, str)}
-    for name, words in (failed or {}).items():
-        text = words if isinstance(words, str) else "refused"
-        found[name] = "gone" if _GONE in text.lower() else text[:200]
-    return found | {name: "not answered" for name in asked if name not in found}
 
 
 def _steps(found: Fills) -> set[tuple[str, str, str]]:

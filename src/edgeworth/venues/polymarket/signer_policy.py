@@ -6,7 +6,7 @@ same order again costs nothing, because its signature is the same. What was sign
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, Protocol
 
 import msgspec
@@ -23,6 +23,7 @@ AHEAD: Final = MINUTE
 _LOGIN_OFF: Final = 5 * MINUTE
 _LOGINS_AN_HOUR: Final = 30
 _WORD: Final = 1 << 256
+_PIECE: Final = 5 * MINUTE
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -116,9 +117,28 @@ class Gate:
         _need(amount <= self.policy.order_e6, "the order is larger than one may be")
         _need(hour + amount <= self.policy.hour_e6, "the amount of the hour is used up")
         _need(day + amount <= self.policy.day_e6, "the amount of the day is used up")
-        made = Signed(now, name, amount)
-        self._memory.save([*self._signed, made])
-        self._signed.append(made)
+        self._signed.append(Signed(now, name, amount))
+        self._signed = deque(_merged(self._signed, now - HOUR))
+        try:
+            self._memory.save(self._signed)
+        except BaseException:  # what cannot be remembered is not signed, so it does not count either
+            self._signed.pop()
+            raise
+
+
+def _merged(signed: Iterable[Signed], before: int) -> list[Signed]:
+    """Add up what is older than an hour in pieces of five minutes, each as old as its youngest: so little is written.
+
+    Names are needed no longer than an order may be signed again, which is less.
+    """
+    found: list[Signed] = []
+    for one in signed:
+        last = found[-1] if found else None
+        if last is not None and one.at <= before and one.at // _PIECE == last.at // _PIECE:
+            found[-1] = Signed(one.at, "", last.amount_e6 + one.amount_e6)
+        else:
+            found.append(one)
+    return found
 
 
 def _need(condition: bool, words: str) -> None:

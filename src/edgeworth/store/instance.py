@@ -1,25 +1,29 @@
-"""One collector per home: a lock the system releases when its holder ends, however it ends, with the holder's PID."""
+"""One collector and one bot per home: a lock that the system releases when its holder ends, with the holder's PID."""
 
 import contextlib
 import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
 
 from edgeworth.core.errors import AccessError, InstanceError
 from edgeworth.core.paths import Home
 
+COLLECTOR: Final = "collector"
+BOT: Final = "bot"
+
 
 @contextlib.contextmanager
-def one_instance(home: Home) -> Iterator[None]:
-    """Hold the home's lock; raises InstanceError another-instance at once when another process holds it.
+def one_instance(home: Home, who: str = COLLECTOR) -> Iterator[None]:
+    """Hold the home's lock as a `who`; raises InstanceError another-instance at once when another process has it.
 
     The file stays behind after a crash, its lock does not: the next start takes it over.
     """
-    with _opened(home.lock) as file:
+    path = _lock(home, who)
+    with _opened(path) as file:
         if not _try_lock(file):
-            raise _refusal(home)
+            raise _refusal(home, who)
         file.seek(0)
         file.truncate()
         file.write(f"{os.getpid()}\n")
@@ -31,14 +35,19 @@ def one_instance(home: Home) -> Iterator[None]:
             file.truncate()
 
 
-def holder(home: Home) -> int | None:
-    """Return the PID of the running collector of a home, None when there is none."""
-    if not home.lock.is_file():
+def holder(home: Home, who: str = COLLECTOR) -> int | None:
+    """Return the PID of the running collector or bot of a home, None when there is none."""
+    path = _lock(home, who)
+    if not path.is_file():
         return None
-    with _opened(home.lock) as file:
+    with _opened(path) as file:
         if _try_lock(file):
             return None
-        return _pid(home.lock)
+        return _pid(path)
+
+
+def _lock(home: Home, who: str) -> Path:
+    return home.lock if who == COLLECTOR else home.lock.with_name(f"{who}.lock")
 
 
 def _opened(path: Path) -> IO[str]:
@@ -49,11 +58,11 @@ def _opened(path: Path) -> IO[str]:
         raise AccessError("home-unwritable", f"{path}: {error.strerror or error}", path=str(path)) from error
 
 
-def _refusal(home: Home) -> InstanceError:
-    pid = _pid(home.lock)
+def _refusal(home: Home, who: str) -> InstanceError:
+    pid = _pid(_lock(home, who))
     named = f" (PID {pid})" if pid else ""
     hint = f"stop it with: kill {pid}; or use another --home" if pid else "wait for it, or use another --home"
-    return InstanceError("another-instance", f"a collector is already running on {home.root}{named}", hint, pid=pid)
+    return InstanceError("another-instance", f"a {who} is already running on {home.root}{named}", hint, pid=pid)
 
 
 def _pid(path: Path) -> int | None:

@@ -1,0 +1,340 @@
+"""Wire the bot: a home's history and strategies, a venue's reads, a place for orders, and the journal between them."""
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import shutil
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from edgeworth.app.homes import need_data
+from edgeworth.app.order_venues import live_venue, paper_venue, sandbox_venue
+from edgeworth.app.preflight import LiveCheck, Said
+from edgeworth.app.signer import KeyPlan, key_plan
+from edgeworth.app.trading_reads import VenueReads
+from edgeworth.app.trading_replay import keep_base
+from edgeworth.app.venues import Connection, connect
+from edgeworth.core.clock import Clock
+from edgeworth.core.config import Config
+from edgeworth.core.errors import DataError, UsageError, VenueError
+from edgeworth.core.orders import Instrument, OrderVenue
+from edgeworth.core.panel import Panel
+from edgeworth.core.paths import Home
+from edgeworth.core.units import DAY, SECOND, Micros
+from edgeworth.engine.types import EngineConfig
+from edgeworth.engine.walk import make_limits
+from edgeworth.store.aliases import names_of
+from edgeworth.store.trading_ledger import TradingLog
+from edgeworth.trading.bot import BREAKERS_NOTE, Bot, BotSettings, Parts
+from edgeworth.trading.breakers import Board, BreakerLimits
+from edgeworth.trading.choice import Chooser
+from edgeworth.trading.decider import Decider, Voice
+from edgeworth.trading.desk import RiskDesk
+from edgeworth.trading.feed import Watcher
+from edgeworth.trading.journal import ChainedJournal
+from edgeworth.trading.limits import Limits
+from edgeworth.trading.manager import Hooks, ManagerSettings, OrderManager
+from edgeworth.trading.paper import PaperSettings, PaperVenue
+from edgeworth.trading.record import Recorder, read_lines
+from edgeworth.trading.risk import MachineView, VenueState
+from edgeworth.trading.sizing import Rules
+from edgeworth.trading.stages import Ladder
+from edgeworth.trading.tail import Tail
+from edgeworth.trading.watched import Directory, Watched
+
+if TYPE_CHECKING:
+    from edgeworth.research.batch_signals.lookout import Board as Look
+    from edgeworth.venues.polymarket.orders import ClobVenue
+
+Mode = Literal["paper", "sandbox", "live"]
+MODES: Final[tuple[Mode, ...]] = ("paper", "sandbox", "live")
+_LOOK_BACK: Final = 30 * DAY  # recorded ticks of earlier runs that still count as history
+_OLDEST: Final = 3_650 * DAY  # a market without a fresh stored price is watched, too: the bot asks for its book itself
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What was asked: rules by name, `mode`, filters; `most` ticks (0 = no end), `every` seconds between them."""
+
+    mode: Mode = "paper"
+    rules: tuple[str, ...] = ("all",)
+    params: tuple[str, ...] = ()
+    markets: tuple[str, ...] = ()
+    category: str = ""
+    model: str | None = None
+    no_model: bool = False
+    max_markets: int = 300
+    every_s: float = 60.0
+    most: int = 0
+    exhibits: bool = False
+    said: Said = field(default_factory=Said)
+    key: KeyPlan | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """An open bot with what it is made of."""
+
+    bot: Bot
+    run: str
+    folder: Path
+    directory: Directory
+    venue: OrderVenue
+    clock: Clock
+
+
+def journal_name(config: Config, mode: Mode) -> str:
+    """Return the name of a home's journal: one per place where money is."""
+    return f"{mode}-{config.settings.venue}" if mode == "paper" else mode
+
+
+def open_journal(config: Config, mode: Mode, clock: Clock) -> ChainedJournal:
+    """Open a home's journal; raises AccessError, DataError as `store.trading_ledger.TradingLog.open`."""
+    return ChainedJournal(TradingLog.open(config.home, journal_name(config, mode)), clock)
+
+
+@contextlib.asynccontextmanager
+async def session(
+    config: Config, request: Request, *, connection: Connection | None = None, show: Callable[..., None] | None = None
+) -> AsyncIterator[Session]:
+    """Open everything a bot needs and give it out, not started yet; all of it is closed at the end.
+
+    Raises UsageError for words, DataError for the home, GateError live-refused, VenueError when nobody answers.
+    """
+    made = connection or await connect(config)
+    clock = made.clock
+    async with contextlib.AsyncExitStack() as stack:
+        if connection is None:
+            stack.push_async_callback(made.http.close)
+        look, voices, about = _look(config, request, clock)
+        directory = Directory(_watched(config.home, look, request))
+        if not len(directory):
+            raise DataError("no-markets", "no open market of this home can be traded", "collect, or widen the filters")
+        from edgeworth.venues.polymarket.clob_reads import Clob
+        from edgeworth.venues.polymarket.gamma import Gamma
+
+        watcher = Watcher(VenueReads(Clob(made.http), Gamma(made.http), directory), directory, clock)
+        venue = await stack.enter_async_context(_venue(config, request, made, (watcher, directory), show))
+        journal = open_journal(config, request.mode, clock)
+        stack.callback(journal.close)
+        run = _run_name(clock.now(), request)
+        folder = config.home.root / "trading" / run
+        tail = Tail(look.panel, [one.market_no for one in directory])
+        _resume_tail(tail, config.home, journal_name(config, request.mode), run)
+        settings = config.settings
+        desk = RiskDesk(Limits.of(settings), Ladder.of(settings.trading), directory, watcher.board.best_bid, clock)
+        manager = _manager(config, request, journal, (venue, watcher, clock))
+        rows = journal.account.notes.get(BREAKERS_NOTE, "").encode()
+        engine = EngineConfig.of_settings(settings.costs, settings.risk)
+        parts = Parts(
+            journal=journal,
+            manager=manager,
+            desk=desk,
+            board=Board(BreakerLimits.of(settings), rows),
+            chooser=Chooser(Decider(tail, voices), directory, Rules.of(settings), make_limits(engine)),
+            watcher=watcher,
+            recorder=Recorder(folder),
+            clock=clock,
+            machine=Machine(config.home, venue, clock, manager, real=request.mode == "live").look,
+            after_look=_stepping(venue, watcher),
+        )
+        keep_base(
+            folder,
+            tail.panel,
+            {"mode": request.mode, "journal": journal_name(config, request.mode), **about},
+            directory,
+        )
+        bot = Bot(
+            parts,
+            BotSettings(every_s=request.every_s, max_entries=engine.max_entries, real=request.mode == "live", run=run),
+        )
+        yield Session(bot, run, folder, directory, venue, clock)
+
+
+class Machine:
+    """Ask what holds for the venue as a whole and for this computer; the venue's clock is asked once a minute."""
+
+    def __init__(self, home: Home, venue: OrderVenue, clock: Clock, manager: OrderManager, *, real: bool) -> None:
+        self._home, self._venue, self._clock, self._manager, self._real = home, venue, clock, manager, real
+        self._skew: int | None = None
+        self._asked_at: int | None = None
+
+    async def look(self) -> MachineView:
+        """Return how things are now; a clock that cannot be asked is unknown, and an unknown clock stops orders."""
+        now = self._clock.now()
+        if self._asked_at is None or now - self._asked_at >= 60 * SECOND:
+            try:
+                before = self._clock.now()
+                theirs = await self._venue.server_time()
+                self._skew = (before + self._clock.now()) // 2 - theirs
+                self._asked_at = now
+            except VenueError:
+                self._skew = None
+        age = self._manager.settings.heartbeat_age
+        return MachineView(
+            real=self._real,
+            venue=VenueState.NORMAL,
+            skew=self._skew,
+            disk_free=shutil.disk_usage(self._home.root).free,
+            needs_heartbeat=bool(age),
+            heartbeat_at=self._manager.heart.at,
+            feed_whole=self._manager.feed_whole,
+        )
+
+
+def _look(config: Config, request: Request, clock: Clock) -> "tuple[Look, list[Voice], dict[str, Any]]":
+    """Return the open markets of the home, who speaks about them, and what of it belongs into the recording."""
+    from edgeworth.app.backtesting import choose
+    from edgeworth.research.batch_signals.forecaster import find_voice
+    from edgeworth.research.batch_signals.lookout import Lookout, Scope
+    from edgeworth.store.lookup import find_market
+    from edgeworth.strategies.base import identity
+
+    need_data(config.home)
+    names = tuple(name.strip() for text in request.rules for name in text.split(",") if name.strip())
+    rules = choose(names or ("all",), request.params)
+    if request.mode == "live" and not request.exhibits:
+        shown = [rule.name for rule in rules if rule.exhibit]
+        rules = [rule for rule in rules if not rule.exhibit]
+        if not rules and request.model is None:
+            raise UsageError("bad-option", f"{', '.join(shown)}: exhibits are not traded live", "name another strategy")
+    scope = Scope(
+        markets=frozenset(find_market(config.home, text) for text in request.markets),
+        category=request.category.strip().lower(),
+        max_age=_OLDEST,
+    )
+    voice = None if request.no_model else find_voice(config.home, request.model, config.settings)
+    others = [voice.speaker] if voice and voice.speaker else []
+    now = clock.now()
+    with clock.busy():
+        look = Lookout(config.home, rules, config.settings, scope, others).look(int(now))
+    voices: list[Voice] = [*look.speakers, *others]  # type: ignore[list-item]
+    about = {
+        "at": int(now),
+        "rules": [identity(rule) for rule in rules],
+        "model": voice.model_id if voice and voice.speaker else "",
+        "settings": config.settings.model_dump(mode="json"),
+        "experience": [_learned(speaker) for speaker in look.speakers],
+    }
+    return look, voices, about
+
+
+def _learned(speaker: Any) -> dict[str, Any]:
+    past = speaker.past
+    rows: dict[str, Any] = {"name": speaker.name}
+    if past is not None:
+        rows |= {name: getattr(past, name).tolist() for name in ("at", "events", "win_rate", "price_paid")}
+    return rows
+
+
+def _watched(home: Home, look: "Look", request: Request) -> list[Watched]:
+    """Return the markets of a look whose tokens are known, those that end soonest first, at most as many as asked."""
+    from edgeworth.core.panel import UNKNOWN_TIME
+
+    rows = look.panel.markets[look.market]
+    names = names_of(home, rows["market_no"].to_list())
+    found = []
+    for k, row in enumerate(rows.iter_rows(named=True)):
+        known = names.get(int(row["market_no"]), {})
+        if not {"condition", "token", "token1"} <= known.keys():
+            continue
+        end = int(look.end[k])
+        found.append(
+            Watched(
+                market_no=int(row["market_no"]), market_id=row["market_id"], question=row["question"],
+                condition=known["condition"], yes_token=known["token"], no_token=known["token1"],
+                event_no=int(row["event_no"]), category=look.category[k], tick_e4=int(row["tick_e4"]),
+                min_size_e6=int(row["min_size_e6"]), exclusive=bool(row["neg_risk"]), neg_risk=bool(row["neg_risk"]),
+                fee_rate_e6=int(row["fee_rate_e6"]), fee_exponent_e6=int(row["fee_exponent"]) * 1_000_000,
+                scheduled_end=None if end == UNKNOWN_TIME else Micros(end),
+            )
+        )  # fmt: skip
+    found.sort(key=lambda one: (one.scheduled_end is None, one.scheduled_end or 0, one.market_no))
+    return found[: request.max_markets]
+
+
+def _resume_tail(tail: Tail, home: Home, journal: str, run: str) -> None:
+    """Put what earlier runs saw behind the stored history, so that a restart has no hole."""
+    folder = home.root / "trading"
+    newest = int(tail.panel.t.max(initial=0))
+    runs = sorted(path for path in folder.glob("*/run.json") if path.parent.name != run) if folder.is_dir() else []
+    for path in runs:
+        about = json.loads(path.read_text("utf-8"))
+        if about.get("journal") != journal or newest - int(about.get("at", 0)) > _LOOK_BACK:
+            continue
+        with contextlib.suppress(DataError):  # a recording that cannot be read leaves a hole, nothing worse
+            for line in read_lines(path.parent):
+                tail.append(line.tick.t, line.tick.books)
+
+
+def _manager(
+    config: Config, request: Request, journal: ChainedJournal, what: tuple[OrderVenue, Watcher, Clock]
+) -> OrderManager:
+    venue, watcher, clock = what
+    trading = config.settings.trading
+    age = 0 if request.mode == "paper" else round(trading.heartbeat_age * SECOND)
+    settings = ManagerSettings(lifetime=trading.order_minutes * 60 * SECOND, heartbeat_age=age)
+    seed = int(hashlib.blake2b(journal_name(config, request.mode).encode(), digest_size=6).hexdigest(), 16)
+    hooks = Hooks(payouts=lambda token: watcher.payouts().get(token), marks=watcher.board.best_bid)  # type: ignore[arg-type,return-value]
+    return OrderManager(journal, venue, clock, seed ^ config.settings.run.seed, settings, hooks)
+
+
+@contextlib.asynccontextmanager
+async def _venue(
+    config: Config, request: Request, made: Connection, seen: tuple[Watcher, Directory],
+    show: Callable[..., None] | None,
+) -> "AsyncIterator[OrderVenue]":  # fmt: skip
+    watcher, directory = seen
+    if request.mode == "paper":
+        settings = PaperSettings(
+            deposit_e6=round(config.settings.risk.bankroll * 1_000_000),
+            max_book_age_s=max(90.0, 2.5 * request.every_s),
+        )
+        yield paper_venue(config, watcher.board, made.clock, settings)
+        return
+    if request.mode == "sandbox":
+        if config.settings.venue != "sandbox":
+            raise UsageError("bad-option", "--sandbox trades on a simulated venue", 'set venue = "sandbox"')
+        yield await sandbox_venue(made.http)
+        return
+    instruments: Sequence[Instrument] = [one.instrument(1) for one in directory]
+    plan = request.key or key_plan(config)
+    say: Callable[[Sequence[LiveCheck]], None] = show or (lambda _checks: None)
+    venue: ClobVenue
+    async with live_venue(config, made.http, request.said, plan, instruments, say) as venue:
+        yield venue
+
+
+def _stepping(venue: OrderVenue, watcher: Watcher) -> Callable[[], None]:
+    """Return what a paper venue needs after every look: the new books met, the outcomes paid."""
+    if not isinstance(venue, PaperVenue):
+        return lambda: None
+    paper = venue
+
+    def step() -> None:
+        for token, payout in watcher.payouts().items():
+            paper.resolve(token, payout)
+        paper.step()
+
+    return step
+
+
+def _run_name(now: int, request: Request) -> str:
+    from edgeworth.core.instants import to_iso
+
+    stamp = to_iso(Micros(now))[:19].replace("-", "").replace(":", "").replace("T", "-")
+    words = f"{request.mode}|{request.rules}|{now}"
+    return f"{stamp}-{request.mode}-{hashlib.blake2b(words.encode(), digest_size=2).hexdigest()}"
+
+
+async def run_bot(open_session: Session, stop: asyncio.Event, most: int) -> None:
+    """Run a session's bot until it is told to stop; a paper venue lives beside it."""
+    await open_session.bot.run(stop, most)
+
+
+def panel_of(open_session: Session) -> Panel:
+    """Return the panel as the bot sees it now."""
+    return open_session.bot.parts.chooser.decider.tail.panel
