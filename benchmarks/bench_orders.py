@@ -36,8 +36,10 @@ from edgeworth.trading.manager import ManagerSettings, OrderManager
 CASH = UsdE6(10**12)
 BODY = 900  # bytes of a signed order on the wire
 WARM = 20
+PEER = "one sqlite3 commit, FULL"
 TERMS = Instrument(
-    market_no=1, condition="0x" + "c" * 64, token="7" * 77, is_yes=True, tick_e4=100, min_size_e6=5_000_000, fee_rate_e6=40_000
+    market_no=1, condition="0x" + "c" * 64, token="7" * 77, is_yes=True, tick_e4=100, min_size_e6=5_000_000,
+    fee_rate_e6=40_000,
 )  # fmt: skip
 
 
@@ -53,7 +55,8 @@ class Loopback:
         name = f"0x{intent.intent_id:0>64}"
         body = name.encode().ljust(BODY, b"x")
         return PreparedOrder(
-            order_id=name, intent_id=intent.intent_id, body=body, maker_e6=1, taker_e6=1, salt=salt, expires_at=intent.expires_at
+            order_id=name, intent_id=intent.intent_id, body=body, maker_e6=1, taker_e6=1, salt=salt,
+            expires_at=intent.expires_at,
         )  # fmt: skip
 
     async def submit(self, order: PreparedOrder) -> OrderReport:
@@ -66,7 +69,7 @@ class Loopback:
             size_e6=SharesE6(10_000_000), matched_e6=SharesE6(0), event_time=now, known_at=now,
         )  # fmt: skip
 
-    async def account(self, since: Micros) -> AccountSnapshot:
+    async def account(self, since: Micros) -> AccountSnapshot:  # noqa: ARG002
         return AccountSnapshot(taken_at=self.clock.now(), cash_e6=CASH, holdings=(), orders=(), fills=())
 
     async def cancel(self, order_ids: Sequence[str]) -> dict[str, str]:
@@ -75,24 +78,25 @@ class Loopback:
     async def cancel_all(self) -> dict[str, str]:
         return {}
 
-    async def order(self, order_id: str) -> OrderReport | None:
+    async def order(self, order_id: str) -> OrderReport | None:  # noqa: ARG002
         return None
 
-    async def order_fills(self, order_id: str) -> list[FillReport]:
+    async def order_fills(self, order_id: str) -> list[FillReport]:  # noqa: ARG002
         return []
 
     async def heartbeat(self) -> None:
         return
 
-    async def books(self, tokens: Sequence[str]) -> list[BookSnapshot]:
+    async def books(self, tokens: Sequence[str]) -> list[BookSnapshot]:  # noqa: ARG002
         return []
 
     async def server_time(self) -> Micros:
         return self.clock.now()
 
     async def events(self) -> AsyncIterator[AccountEvent]:
-        for nothing in ():
-            yield nothing
+        nothing: tuple[AccountEvent, ...] = ()
+        for event in nothing:
+            yield event
 
 
 def allow(account: Account, intent: Intent) -> Verdict:
@@ -103,14 +107,19 @@ def allow(account: Account, intent: Intent) -> Verdict:
 async def measure(folder: Path, count: int) -> tuple[list[float], list[float], ChainedJournal]:
     """Return the seconds of submissions and of plain commits, taken in turn."""
 
-    async def swallow(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+    async def swallow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while await reader.read(65_536):
             pass
+        writer.close()
+        served.set()
 
+    served = asyncio.Event()
     server = await asyncio.start_server(swallow, "127.0.0.1", 0)
     _, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
     clock = SystemClock()
-    journal = ChainedJournal(TradingLog.open(Home(folder), "bench"), clock)
+    log = TradingLog.open(Home(folder), "bench")
+    log.make_room()
+    journal = ChainedJournal(log, clock)
     venue = Loopback(clock, writer)
     manager = OrderManager(journal, venue, clock, 1, ManagerSettings(heartbeat_age=0))
     await manager.recover()
@@ -122,8 +131,9 @@ async def measure(folder: Path, count: int) -> tuple[list[float], list[float], C
     for number in range(WARM + count):
         now = clock.now()
         intent = Intent(
-            intent_id=f"i{number}", instrument=TERMS, is_buy=True, price_e4=PriceE4(5_000), shares_e6=SharesE6(10_000_000),
-            time_in_force=TimeInForce.GTD, created_at=now, expires_at=Micros(now + 10 * MINUTE),
+            intent_id=f"i{number}", instrument=TERMS, is_buy=True, price_e4=PriceE4(5_000),
+            shares_e6=SharesE6(10_000_000), time_in_force=TimeInForce.GTD, created_at=now,
+            expires_at=Micros(now + 10 * MINUTE),
         )  # fmt: skip
         begun = time.perf_counter()
         await manager.submit(intent, lambda account, intent=intent: allow(account, intent))  # type: ignore[misc]
@@ -135,6 +145,8 @@ async def measure(folder: Path, count: int) -> tuple[list[float], list[float], C
         theirs.append(time.perf_counter() - begun)
     plain.close()
     writer.close()
+    await writer.wait_closed()
+    await served.wait()
     server.close()
     await server.wait_closed()
     return ours[WARM:], theirs[WARM:], journal
@@ -151,22 +163,16 @@ def main() -> None:
     count = 30 if chosen.tiny else 200 if chosen.quick else 2_000
     with tempfile.TemporaryDirectory() as folder:
         ours, theirs, journal = asyncio.run(measure(Path(folder), count))
-        words = {"peer": "one sqlite3 commit, FULL"}
-        against(
-            "W8",
-            "decide to bytes sent, p99",
-            percentile(ours, 99),
-            "ms",
-            theirs=percentile(theirs, 99),
-            goal=1 / 3,
-            **words,
-        )
-        against("W8", "decide to bytes sent, median", median(ours) * 1e3, "ms", theirs=median(theirs) * 1e3, **words)
+        high, theirs_high = percentile(ours, 99), percentile(theirs, 99)
+        against("W8", "decide to bytes sent, p99", high, "ms", peer=PEER, theirs=theirs_high, goal=1 / 3)
+        middle, theirs_middle = median(ours) * 1e3, median(theirs) * 1e3
+        against("W8", "decide to bytes sent, median", middle, "ms", peer=PEER, theirs=theirs_middle)
         events = journal.verify()
         timing = best(lambda: ChainedJournal(journal.log, SystemClock()).account, rounds=1 if chosen.tiny else 3)
         say("W8", "fold a journal, per event", timing.wall / events * 1e6, "us")
         say("W8", "events of the journal", events, "events")
-        say("W8", "bytes on the disk per order", (Path(folder) / "ledger.db").stat().st_size / count, "bytes")
+        written = sum(len(entry.body) for entry in journal.entries())
+        say("W8", "bytes of the journal per order", written / (count + WARM), "bytes")
         journal.close()
 
 

@@ -151,15 +151,16 @@ class Connection:
         ):  # fmt: skip
             roll -= chance
             if roll < 0:
-                return await self._misfortune(fate, work)
+                return await self._misfortune(fate, work, order.expires_at is not None)
         return await self._ask(work)
 
-    async def _misfortune(self, fate: str, work: Callable[[], OrderReport]) -> OrderReport:
+    async def _misfortune(self, fate: str, work: Callable[[], OrderReport], expires: bool) -> OrderReport:
         draw = self.venue.random
         if fate == "lost":
             await self._silence(None)
         if fate == "late":
-            await self._silence(work, draw.uniform(4, 45))
+            # only an expiry ends for certain what may still be under way
+            await self._silence(work, draw.uniform(4, 250) if expires and draw.random() < 0.4 else draw.uniform(4, 45))
         if fate == "response lost":
             await self._silence(work)
         if fate == "limited":

@@ -9,7 +9,8 @@ import heapq
 import math
 import random
 from array import array
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from contextvars import Context
 from typing import Any
 
 from edgeworth.core.clock import VirtualClock
@@ -23,43 +24,67 @@ class SeededLoop(asyncio.BaseEventLoop):
     def __init__(self, clock: VirtualClock, seed: int) -> None:
         super().__init__()
         self.trace = array("q")
-        self._moved_at = 0
         self._virtual, self._draw = clock, random.Random(f"loop/{seed}").random
+        self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
+        self._made, self._limit = 0, MOST_AT_ONCE
+        self._stamp = int(clock.now()) * 64
 
     def time(self) -> float:
         """Return virtual seconds."""
         return self._virtual.monotonic()
 
+    def call_soon(self, callback: Callable[..., Any], *args: Any, context: Context | None = None) -> asyncio.Handle:
+        """Make a callback ready."""
+        self._check_closed()
+        handle = asyncio.Handle(callback, args, self, context)
+        self._ready.append(handle)
+        return handle
+
+    def call_at(
+        self, when: float, callback: Callable[..., Any], *args: Any, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        """Make a callback ready at an instant; timers of one instant become ready together."""
+        self._check_closed()
+        timer = asyncio.TimerHandle(when, callback, args, self, context)
+        self._made += 1
+        heapq.heappush(self._timers, (when, self._made, timer))
+        return timer
+
+    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
+        """Leave it where it is: it is passed over when its time has come."""
+
     def _run_once(self) -> None:
-        ready, timers, clock = self._ready, self._scheduled, self._virtual
+        ready = self._ready
         if not ready:
-            while timers and timers[0]._cancelled:
-                heapq.heappop(timers)._scheduled = False
-                self._timer_cancelled_count = max(0, self._timer_cancelled_count - 1)
-            if not timers:
-                raise RuntimeError("nothing is left to wait for")
-            late = timers[0]._when - clock.monotonic()
-            if late > 0:
-                self._moved_at = len(self.trace)
-                clock.advance(math.ceil(late * 1e6))
-        now = clock.monotonic() + self._clock_resolution
-        while timers and timers[0]._when <= now:
-            timer = heapq.heappop(timers)
-            timer._scheduled = False
-            if timer._cancelled:
-                self._timer_cancelled_count = max(0, self._timer_cancelled_count - 1)
-            else:
-                ready.append(timer)
-        if not ready:
-            return
-        if len(self.trace) - self._moved_at > MOST_AT_ONCE:
-            raise RuntimeError(f"{MOST_AT_ONCE} steps and no time has passed: {ready[0]}")
-        place = int(self._draw() * len(ready)) if len(ready) > 1 else 0
-        self.trace.append(clock.now() * 64 + min(len(ready), 8) * 8 + min(place, 7))
+            self._move()
+        count = len(ready)
+        place = int(self._draw() * count) if count > 1 else 0
+        self.trace.append(self._stamp + min(count, 7) * 8 + min(place, 7))
         handle = ready[place]
+        if len(self.trace) > self._limit:
+            self._limit += MOST_AT_ONCE
+            raise RuntimeError(f"{MOST_AT_ONCE} steps and no time has passed: {handle}")
         del ready[place]
         if not handle._cancelled:
             handle._run()
+
+    def _move(self) -> None:
+        """Let time pass until something is ready."""
+        timers, ready, clock = self._timers, self._ready, self._virtual
+        while not ready:
+            while timers and timers[0][2]._cancelled:
+                heapq.heappop(timers)
+            if not timers:
+                raise RuntimeError("nothing is left to wait for")
+            late = timers[0][0] - clock.monotonic()
+            if late > 0:
+                clock.advance(math.ceil(late * 1e6))
+                self._stamp, self._limit = int(clock.now()) * 64, len(self.trace) + MOST_AT_ONCE
+            now = clock.monotonic() + 1e-9
+            while timers and timers[0][0] <= now:
+                timer = heapq.heappop(timers)[2]
+                if not timer._cancelled:
+                    ready.append(timer)
 
     def _process_events(self, event_list: Any) -> None:
         raise NotImplementedError("this loop has no sockets")

@@ -26,6 +26,8 @@ class Scenario:
     most_crashes: int = 12
     deafness: float | None = None  # when heartbeats stop getting through
     meddling: bool = False
+    pays_out: tuple[str, int] | None = None
+    stops: list[float] = field(default_factory=list)  # orderly ends of the program, followed by another start
 
     def plan(self, venue: ModelVenue) -> None:
         """Give the world what happens without us."""
@@ -41,13 +43,18 @@ class Scenario:
             venue.deafness = begin, begin + draw.randrange(10, 35) * SECOND
         if self.meddling:
             for _ in range(draw.choice((1, 1, 2))):
-                if draw.random() < 0.5:
-                    venue.later(draw.uniform(1, 2 * LAST), venue.deposit, draw.randrange(50_000, 9_000_000))
-                else:
-                    shares = STEP * draw.randrange(100, 900)
-                    venue.later(
-                        draw.uniform(1, 2 * LAST), venue.trade_elsewhere, draw.choice(("1001", "2001")), 4_000, shares
-                    )
+                self._meddle(venue, draw, draw.uniform(1, 2 * LAST), STEP * draw.randrange(100, 900))
+
+    def _meddle(self, venue: ModelVenue, draw: random.Random, at: float, shares: int) -> None:
+        kind = draw.randrange(4)
+        if kind == 0:
+            venue.later(at, venue.deposit, draw.randrange(50_000, 9_000_000))
+        elif kind == 1:
+            venue.later(at, venue.trade_elsewhere, draw.choice(("1001", "2001")), 4_000, shares)
+        elif kind == 2:
+            venue.later(at, venue.split, "1001", "1002", draw.choice((shares, -shares)))
+        else:  # a market ends after everything has come to rest
+            self.pays_out = draw.choice(("1001", "1002", "2001")), draw.choice((0, 5_000, 10_000))
 
 
 def draw_scenario(seed: int) -> Scenario:
@@ -69,7 +76,8 @@ def draw_scenario(seed: int) -> Scenario:
         found.kill = on_its_way if draw.random() < 0.5 else draw.uniform(5, LAST)
     found.crash_chance = draw.choice((0.0, 0.02, 0.05, 0.1))
     found.deafness = draw.uniform(5, LAST) if draw.random() < 0.2 else None
-    found.meddling = draw.random() < 0.15
+    found.meddling = draw.random() < 0.2
+    found.stops = sorted(draw.uniform(0, 2 * LAST) for _ in range(draw.choice((0, 0, 1, 2))))
     return found
 
 

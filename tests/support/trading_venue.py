@@ -146,6 +146,7 @@ class ModelVenue:
         self.submissions = self.accepted = 0
         self.outside: list[FillReport] = []
         self.meddled = False
+        self.payouts: dict[str, int] = {}
         self.deafness: tuple[int, int] | None = None
         self._money: list[tuple[int, int, dict[str, int]]] = [(int(clock.now()), cash_e6, dict(shares))]
         self._subscribers: list[Channel] = []
@@ -426,6 +427,20 @@ class ModelVenue:
             shares_e6=shares, fee_e6=0, settlement=Settlement.CONFIRMED, event_time=stamp, known_at=stamp,
         )  # fmt: skip
         self.outside.append(fill)
+        self._moved()
+
+    def split(self, yes: str, no: str, shares: int) -> None:
+        """Turn dollars into both legs of a market by hand; negative shares: turn them back."""
+        if min(self.cash - shares, self.free_shares(yes) + shares, self.free_shares(no) + shares) >= 0:
+            self.cash, self.meddled = self.cash - shares, True
+            for token in (yes, no):
+                self.shares[token] = self.shares.get(token, 0) + shares
+            self._moved()
+
+    def pay_out(self, token: str, payout_e4: int) -> None:
+        """Redeem all shares of a token whose market has ended, by hand."""
+        self.cash += cash_of(payout_e4, self.shares.get(token, 0))
+        self.shares[token], self.payouts[token], self.meddled = 0, payout_e4, True
         self._moved()
 
     def deaf(self) -> bool:

@@ -102,6 +102,7 @@ class Program:
             for task in self.tasks:
                 task.cancel()
             await asyncio.gather(*self.tasks, return_exceptions=True)
+            self.connection.cut(SimulatedCrash("this program has ended"))
 
     def spawn(self, work: Callable[..., Coroutine[Any, Any, Any]], *arguments: Any) -> None:
         """Start a task of this program; an error that nobody handles is the judge's business."""
@@ -122,7 +123,7 @@ class Program:
 
     async def _run(self) -> None:
         parts = self.world.parts
-        hooks = Hooks(fault=self.fault)
+        hooks = Hooks(fault=self.fault, payouts=self.world.venue.payouts.get)
         self.manager = parts.manager(
             self.journal, self.connection, self.world.clock, self.world.seed, parts.settings, hooks
         )
@@ -143,9 +144,18 @@ class Program:
                 self.spawn(self._cancel, at, intent_id)
         if world.scenario.kill is not None and not world.killed:
             self.spawn(self._kill, world.scenario.kill)
+        if world.scenario.stops:
+            self.spawn(self._stop, world.scenario.stops[0])
         await self._rest()
         if not self.end.done():
             self.end.set_result(True)
+
+    async def _stop(self, at: float) -> None:
+        await self._until(at)
+        self.world.scenario.stops.pop(0)
+        self.world.stops += 1
+        if not self.end.done():
+            self.end.set_result(False)
 
     async def _until(self, at: float) -> None:
         await self.world.clock.sleep(max(0.0, at - self.world.seconds))
@@ -175,8 +185,12 @@ class Program:
     async def _kill(self, at: float) -> None:
         await self._until(at)
         world = self.world
-        await self.manager.kill("scenario", "operator")
+        swept = await self.manager.kill("scenario", "operator")
+        left = [order.id for order in world.venue.orders.values() if order.open]
+        if swept.verified and left:
+            world.venue.blame(f"the kill said that nothing is open: {left}")
         world.killed = True
+        world.verified += swept.verified
 
     async def _rest(self) -> None:
         """Wait until nothing happens any more, then let one calm minute pass."""
@@ -191,6 +205,8 @@ class Program:
             world.venue.blame(f"no rest after {PATIENCE} s: {waiting}")
         world.armed, world.venue.faults = False, CALM
         await self.manager.reconcile()
+        if world.scenario.pays_out is not None:
+            world.venue.pay_out(*world.scenario.pays_out)
         for _ in range(2 if world.scenario.meddling else 0):  # what differs must outlast what lags, and be seen twice
             await world.clock.sleep(SETTINGS.ladder.lag / SECOND + 1.0)
             await self.manager.reconcile()
@@ -244,8 +260,10 @@ class World:
         self.answered: set[str] = set()
         self.cancelled: set[str] = set()
         self.killed = False
+        self.verified = 0
         self.points: dict[str, int] = {}
         self.downtime = 0.0
+        self.stops = 0
         self._seen = 0
         self._halts: set[str] = set()
         self._opening: tuple[int, dict[str, int]] = (0, {})
@@ -336,6 +354,8 @@ class World:
             elif entry.kind == "opened":
                 event = msgspec.json.decode(entry.body)
                 self._opening = event["cash_e6"], {one["token"]: one["shares_e6"] for one in event.get("holdings", ())}
+            elif entry.kind in {"merged", "redeemed"}:
+                self._explained(entry.kind, msgspec.json.decode(entry.body))
             elif entry.kind == "suspended":
                 event = msgspec.json.decode(entry.body)
                 self._strange_cash += event["cash_e6"]
@@ -343,6 +363,13 @@ class World:
                     self._strange[event["token"]] = self._strange.get(event["token"], 0) + event.get("shares_e6", 0)
         for problem in self._wrong(account):
             self.venue.blame(problem)
+
+    def _explained(self, kind: str, event: dict[str, Any]) -> None:
+        """Take in what the program found out about shares that came or went outside of trades."""
+        shares, merged = event["shares_e6"], kind == "merged"
+        self._strange_cash += shares if merged else cash_of(event["payout_e4"], shares)
+        for token in (event["yes_token"], event["no_token"]) if merged else (event["token"],):
+            self._strange[token] = self._strange.get(token, 0) - shares
 
     def _wrong(self, account: Account) -> Iterator[str]:
         held, orders = account.ledger.accounts, account.orders.values()

@@ -1,8 +1,8 @@
 """Wire columns from beyond the panel: which stores each provider reads, and when it has to read them again.
 
 One shelf serves a training, a backtest and a watch of signals alike: what a model learned from and what it is handed
-live come from the same objects. A provider is made anew when its stores have changed; resolved questions at most once
-an hour, which can only mean that an outcome of the last hour is not counted yet.
+live come from the same objects. A provider is made anew when its stores have changed; in a watch, resolved questions
+and rules at most once an hour, which can only mean that an outcome or a market of the last hour does not count yet.
 """
 
 import hashlib
@@ -56,6 +56,7 @@ class Shelf:
     source: str | None = None
     _kept: dict[str, tuple[str, Provider]] = field(default_factory=dict)
     _history_at: int | None = None
+    _facts_at: tuple[str, int] | None = None
     _tail: "_Tail | None" = None
 
     def columns(self, keys: Sequence[str], as_of: int | None = None) -> Bundle:
@@ -81,7 +82,7 @@ class Shelf:
             return self._flow(as_of)
         if key == "similarity":
             return self._similarity(as_of)
-        return self._spot() if key == "spot" else self._fair_value()
+        return self._spot() if key == "spot" else self._fair_value(as_of)
 
     def _spot(self) -> tuple[str, Provider]:
         from edgeworth.features.spot import SpotColumns
@@ -96,9 +97,8 @@ class Shelf:
 
         return self._once("spot", self._candles(), make)
 
-    def _fair_value(self) -> tuple[str, Provider]:
+    def _fair_value(self, as_of: int | None) -> tuple[str, Provider]:
         from edgeworth.research.fairvalue_columns import load_columns
-        from edgeworth.store.asof import facts_digest
 
         def make() -> Provider:
             kept = self._kept.get("fair-value")
@@ -109,7 +109,7 @@ class Shelf:
                 raise _missing("fair-value", why or "no candles, or no understood rule that needs them")
             return found
 
-        return self._once("fair-value", f"{self._candles()} {facts_digest(self.home)}", make)
+        return self._once("fair-value", f"{self._candles()} {self._facts(as_of)}", make)
 
     def _similarity(self, as_of: int | None) -> tuple[str, Provider]:
         from edgeworth.features.similarity import SimilarityColumns, reference
@@ -161,6 +161,14 @@ class Shelf:
         self._tail = kept
         return kept.old.followed_by(kept.new)
 
+    def _facts(self, as_of: int | None) -> str:
+        from edgeworth.store.asof import facts_digest
+
+        kept = self._facts_at
+        if kept is None or as_of is None or not 0 <= as_of - kept[1] < HOUR:
+            self._facts_at = kept = (facts_digest(self.home), as_of or 0)
+        return kept[0]
+
     def _candles(self) -> str:
         from edgeworth.store import manifest
 
@@ -175,4 +183,5 @@ class Shelf:
 
 
 def _missing(key: str, why: str) -> DataError:
-    return DataError("columns-missing", f"columns '{key}' cannot be made: {why}")
+    hint = "edgeworth data collect keeps snapshots" if key == "flow" else ""
+    return DataError("columns-missing", f"columns '{key}' cannot be made: {why}", hint)

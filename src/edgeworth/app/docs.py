@@ -82,6 +82,12 @@ def _technical_page() -> str:
     return reference_page()
 
 
+def _columns_page() -> str:
+    from edgeworth.app.columns_docs import reference_page
+
+    return reference_page()
+
+
 def _sandbox_page() -> str:
     from edgeworth.app.sandbox_docs import sandbox_page
 
@@ -98,6 +104,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "reference/config.md": config_page,
     "reference/errors.md": errors_page,
     "reference/schemas.md": schemas_page,
+    "reference/columns.md": _columns_page,
     "reference/features.md": _features_page,
     "reference/risk-codes.md": _risk_page,
     "reference/sandbox.md": _sandbox_page,

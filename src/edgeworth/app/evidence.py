@@ -87,10 +87,13 @@ def write_evidence(config: Config, request: Request, progress: Progress, clock: 
     plans = [name for section in request.sections for name in _PLANS.get(section, ())]
     worlds = {name: study.run(PLANS[name], _count(name, request.seeds), progress) for name in plans}
     found = Findings(_about(request, settings, clock), request.sections, worlds)
-    home = None
+    home: Home | None = None
+    refused: list[dict[str, Any]] = []
     if request.recorded is not None and _OF_RECORDED & set(request.sections):
-        home = _imported(study.folder, request.recorded, (progress, clock))
+        home, refused = _imported(study.folder, request.recorded, (progress, clock))
     found = replace(found, **_of_home(study.folder, home, request, settings, (progress, clock)))
+    if found.reality is not None:
+        found = replace(found, reality=[*found.reality, *refused])
     page = render(found)
     files = _write(request.output, page.text, page.pictures)
     return Evidence(files, _shares(found), clock.monotonic() - begun)
@@ -133,16 +136,24 @@ def _shares(found: "Findings") -> dict[str, dict[str, Any]]:
     return result
 
 
-def _imported(folder: Path, source: Path, tools: tuple[Progress, Clock]) -> Home:
-    """Return a home of its own with the recorded data, imported unless it was."""
+def _imported(folder: Path, source: Path, tools: tuple[Progress, Clock]) -> tuple[Home, list[dict[str, Any]]]:
+    """Return a home of its own with the recorded data, imported unless it was, and what the import refused."""
     from edgeworth.collect.importing.pipeline import import_paths
 
     progress, clock = tools
     files = sorted(path for path in source.rglob("*") if path.is_file())
     names = "\n".join(f"{path.relative_to(source)} {path.stat().st_size}" for path in files)
     home = Home(folder / f"recorded-{hashlib.blake2b(names.encode(), digest_size=8).hexdigest()}")
-    import_paths([source], home, recorded=True, progress=progress, clock=clock)
-    return home
+    report = import_paths([source], home, recorded=True, progress=progress, clock=clock)
+    refused = [
+        {
+            "source": Path(file.path).stem,
+            "sample": "none",
+            "reason": f"refused at import, `{file.refused}`: {file.message}",
+        }
+        for file in report.refused
+    ]
+    return home, refused
 
 
 def _of_home(

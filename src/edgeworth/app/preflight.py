@@ -76,7 +76,7 @@ async def venue_checks(
         ("protocol", lambda: _protocol(http)),
         ("clock", lambda: _clock(venue)),
         ("account", lambda: _account(venue)),
-        ("wallet", lambda: _wallet(venue, wallet)),
+        ("wallet", lambda: _wallet(venue, wallet, round(limits.max_balance * ONE_USD))),
         ("allowance", lambda: _allowance(venue, instruments, order_e6)),
         ("fees", lambda: _fees(venue, instruments)),
     ]
@@ -128,9 +128,12 @@ async def _account(venue: ClobVenue) -> LiveCheck:
     return _check("account", not closed, said, "ask the venue why", "account-restricted")
 
 
-async def _wallet(venue: ClobVenue, wallet: Wallet) -> LiveCheck:
+async def _wallet(venue: ClobVenue, wallet: Wallet, most_e6: int) -> LiveCheck:
     cash = await venue.reads.cash(refresh=True)
     said = f"{KINDS[wallet.signature_type]} {wallet.funder} holds {cash / ONE_USD:,.2f} dollars"
+    if 0 < most_e6 < cash:
+        fix = "keep no more there than you can lose, or raise wallet.max_balance"
+        return LiveCheck("wallet", "fail", f"{said}, more than wallet.max_balance", "live-refused", fix)
     fix = "compare wallet.funder and wallet.signature_type with the venue's profile page, and deposit there"
     return _check("wallet", cash > 0, said, fix, "wallet-mismatch")
 

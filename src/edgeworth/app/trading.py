@@ -91,9 +91,9 @@ def journal_name(config: Config, mode: Mode) -> str:
     return f"{mode}-{config.settings.venue}" if mode == "paper" else mode
 
 
-def open_journal(config: Config, mode: Mode, clock: Clock) -> ChainedJournal:
-    """Open a home's journal; raises AccessError, DataError as `store.trading_ledger.TradingLog.open`."""
-    return ChainedJournal(TradingLog.open(config.home, journal_name(config, mode)), clock)
+def open_journal(config: Config, name: str, clock: Clock) -> ChainedJournal:
+    """Open one of a home's journals; raises AccessError, DataError as `store.trading_ledger.TradingLog.open`."""
+    return ChainedJournal(TradingLog.open(config.home, name), clock)
 
 
 @contextlib.asynccontextmanager
@@ -118,7 +118,7 @@ async def session(
 
         watcher = Watcher(VenueReads(Clob(made.http), Gamma(made.http), directory), directory, clock)
         venue = await stack.enter_async_context(_venue(config, request, made, (watcher, directory), show))
-        journal = open_journal(config, request.mode, clock)
+        journal = open_journal(config, journal_name(config, request.mode), clock)
         stack.callback(journal.close)
         run = _run_name(clock.now(), request)
         folder = config.home.root / "trading" / run
@@ -211,7 +211,7 @@ def _look(config: Config, request: Request, clock: Clock) -> "tuple[Look, list[V
     now = clock.now()
     with clock.busy():
         look = Lookout(config.home, rules, config.settings, scope, others).look(int(now))
-    voices: list[Voice] = [*look.speakers, *others]  # type: ignore[list-item]
+    voices: list[Voice] = [*look.speakers, *others]
     about = {
         "at": int(now),
         "rules": [identity(rule) for rule in rules],

@@ -187,6 +187,7 @@ def run_training(config: Config, request: TrainRequest, progress: Progress, cloc
     """Train, save the model with its card, and say where; raises LeakError leaky-training and what training raises."""
     from edgeworth.app.train_records import Books, choose_threads, study_file
     from edgeworth.research import training
+    from edgeworth.research.tracking import finite
 
     kinds = request.models or training.LEARNERS
     training.check(training.Options(kinds, request.cv, tune=request.tune))
@@ -207,6 +208,7 @@ def run_training(config: Config, request: TrainRequest, progress: Progress, cloc
         card["holdout"]["openings"] = books.openings(bool(found.holdout))
         card["trials"] = {name: number + len(found.scores) for name, number in books.tried().items()}
         card["run"] = {"id": books.run_id, "folder": books.folder.name}
+        card = finite(card)
         folder = models.save(model_id, found.model, card)
         tracked = books.done(found, card, model_id)
     except BaseException as error:

@@ -20,6 +20,7 @@ VERBS = {
     "train": "Train forecasters that are measured against the price.",
     "backtest": "Prove or bury strategies on resolved markets.",
     "signals": "Scan markets for signals that clear their costs.",
+    "trade": "Trade on paper, on the simulated venue, or live.",
     "report": "Write a run's report, or measure how calibrated the market is.",
     "serve": "Start the simulated venue (and later the API).",
     "doctor": "Check this installation; explain errors and settings.",

@@ -221,6 +221,9 @@ class WalletSettings(_Section):
     max_order: float = Field(25.0, gt=0, description="Most dollars (or shares sold) that one signed order gives.")
     max_hour: float = Field(250.0, gt=0, description="Most dollars the signer signs away within an hour.")
     max_day: float = Field(1_000.0, gt=0, description="Most dollars the signer signs away within a day.")
+    max_balance: float = Field(
+        500.0, ge=0, description="Most dollars the wallet may hold for live trading to start; 0 = any amount."
+    )
     tokens: Texts = Field((), description="Token ids the signer signs orders for; empty = all.")
 
 

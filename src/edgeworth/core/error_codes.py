@@ -153,6 +153,15 @@ CODES: dict[str, CodeDoc] = {
     "promotion-refused": CodeDoc("The condition for promoting a model does not hold.", "edgeworth train show MODEL"),
     "no-rule": CodeDoc("No description of this market is stored.", "collect or import its listing"),
     "too-few-rows": CodeDoc("There is too little data to fit or test anything.", "widen the range or fetch more"),
+    "no-trading": CodeDoc("Nothing has been traded in this home.", "edgeworth trade run --paper"),
+    "no-markets": CodeDoc("No open market of this home can be traded.", "collect first, or widen the filters"),
+    "unknown-order": CodeDoc("No order has this id.", "edgeworth trade orders --all"),
+    "kill-unverified": CodeDoc(
+        "Orders may still be open after a kill.", "look at the venue; run edgeworth trade kill again"
+    ),
+    "replay-differs": CodeDoc(
+        "A recorded run decides differently when it is decided again.", "report it with edgeworth trade check --json"
+    ),
     "bad-ticks": CodeDoc("A recording of ticks cannot be read.", "restore the file, or begin a new run"),
     "model-not-compiled": CodeDoc(
         "A model cannot be compiled for single rows: it has a member of another kind, or its compiled form disagrees.",

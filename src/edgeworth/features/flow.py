@@ -25,11 +25,24 @@ MAX_AGE: Final = 2 * DAY
 REACH: Final = 7 * DAY + MAX_AGE  # how far back a row's columns look
 LAGS: Final = (("1d", DAY), ("7d", 7 * DAY))
 FIELDS: Final = ("volume", "volume_24h", "liquidity", "depth", "spread")
-NAMES: Final = (
-    "flow_volume_log", "flow_volume_24h_log", "flow_liquidity_log", "flow_depth_log", "flow_spread",
-    "flow_volume_1d", "flow_volume_7d", "flow_volume_trend", "flow_liquidity_change_1d", "flow_liquidity_change_7d",
-    "flow_depth_change_1d", "flow_depth_change_7d", "flow_spread_change_1d", "flow_spread_change_7d", "flow_age_hours",
-)  # fmt: skip
+MEANING: Final = {
+    "flow_volume_log": ("ln $", "ln(1 + dollars traded so far)."),
+    "flow_volume_24h_log": ("ln $", "ln(1 + dollars of the last 24 hours as the venue states them)."),
+    "flow_liquidity_log": ("ln $", "ln(1 + dollars resting in the book as the venue counts them)."),
+    "flow_depth_log": ("ln $", "ln(1 + dollars within five cents of the mid, both sides)."),
+    "flow_spread": ("$", "Ask minus bid."),
+    "flow_volume_1d": ("ln $", "ln(1 + dollars traded in the last day), from two totals."),
+    "flow_volume_7d": ("ln $", "ln(1 + dollars traded in the last 7 days), from two totals."),
+    "flow_volume_trend": ("log", "Dollars of the last day against the daily mean of the last 7, in logs."),
+    "flow_liquidity_change_1d": ("log", "Change of the log of liquidity over a day."),
+    "flow_liquidity_change_7d": ("log", "Change of the log of liquidity over 7 days."),
+    "flow_depth_change_1d": ("log", "Change of the log of depth over a day."),
+    "flow_depth_change_7d": ("log", "Change of the log of depth over 7 days."),
+    "flow_spread_change_1d": ("$", "Change of the spread over a day."),
+    "flow_spread_change_7d": ("$", "Change of the spread over 7 days."),
+    "flow_age_hours": ("h", "Age of the newest observation used."),
+}
+NAMES: Final = tuple(MEANING)
 INPUTS: Final = (
     "market_no", "source", "event_time", "known_at", "bid_e4", "ask_e4", "volume_e6", "volume_24h_e6", "liquidity_e6",
     "depth_e6",

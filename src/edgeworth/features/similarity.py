@@ -28,9 +28,14 @@ from edgeworth.features.taxonomy_text import normalise, words
 if TYPE_CHECKING:
     import polars as pl
 
-NAMES: Final = (
-    "similar_count", "similar_mean_outcome", "similar_mean_gap", "similar_best_similarity", "similar_best_outcome"
-)  # fmt: skip
+MEANING: Final = {
+    "similar_count": ("questions", "Neighbours found, at most ten."),
+    "similar_mean_outcome": ("0..1", "Share of them that ended YES."),
+    "similar_mean_gap": ("$", "Mean of their outcomes minus their prices at a comparable time before the end."),
+    "similar_best_similarity": ("0..1", "Cosine of the nearest one."),
+    "similar_best_outcome": ("0 or 1", "How the nearest one ended."),
+}
+NAMES: Final = tuple(MEANING)
 PLACES: Final = 1 << 18
 HORIZONS: Final = (0.25, 1.0, 3.0, 7.0, 14.0, 30.0)  # days before the scheduled end at which prices are compared
 NEAREST: Final = 10

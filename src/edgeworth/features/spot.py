@@ -31,6 +31,14 @@ OWN: Final = "own"
 LAGS: Final = (("return_1h", HOUR), ("return_24h", DAY), ("return_7d", 7 * DAY))
 WINDOWS: Final = (("volatility_1d", 1.0), ("volatility_7d", 7.0))
 FIELDS: Final = (*(name for name, _ in LAGS), *(name for name, _ in WINDOWS), "age_hours")
+MEANING: Final = {
+    "return_1h": ("log", "Log return of the last hour."),
+    "return_24h": ("log", "Log return of the last 24 hours: the 24-hour change."),
+    "return_7d": ("log", "Log return of the last 7 days."),
+    "volatility_1d": ("a year", "Realised volatility of the last day, annualised."),
+    "volatility_7d": ("a year", "Realised volatility of the last 7 days, annualised."),
+    "age_hours": ("h", "Age of the last closed candle."),
+}
 NAMES: Final = tuple(f"spot_{coin.lower()}_{name}" for coin in (*COINS, OWN) for name in FIELDS)
 MAX_AGE: Final = 6 * HOUR
 _LEAST_BARS: Final = 6  # squared returns in a window below which a realised variance is a guess

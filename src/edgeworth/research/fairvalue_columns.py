@@ -36,9 +36,18 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-COLUMNS: Final = (
-    "fv_p", "fv_low", "fv_high", "fv_logit_gap", "fv_distance", "fv_so_far", "fv_hours_left", "fv_sigma", "fv_spread",
-)  # fmt: skip
+MEANING: Final = {
+    "fv_p": ("probability", "Fair value of YES, the mean over what the volatility may be."),
+    "fv_low": ("probability", "Its value at the 10 % quantile of the volatility's uncertainty."),
+    "fv_high": ("probability", "Its value at the 90 % quantile."),
+    "fv_logit_gap": ("log-odds", "Fair value minus price, in log-odds."),
+    "fv_distance": ("deviations", "Distance from spot to the level in units of sigma sqrt(time left)."),
+    "fv_so_far": ("ratio", "The window's extreme so far over the level."),
+    "fv_hours_left": ("h", "Hours to the rule's deadline."),
+    "fv_sigma": ("a year", "Forecast volatility until the deadline, annualised."),
+    "fv_spread": ("log", "Uncertainty of the logarithm of that forecast."),
+}
+COLUMNS: Final = tuple(MEANING)
 HORIZONS: Final = (1.0, 3.0, 7.0, 30.0)  # days a variance forecast is fitted for; between them by ln T
 _EVERY: Final = 6 * HOUR  # rows of the variance regression are this far apart
 _UNITS: Final = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
@@ -215,9 +224,9 @@ def load_columns(
 ) -> FairValueColumns:
     """Return the columns of a home: its rules and candles; raises DataError store-empty when there is no data.
 
-    Regressions of `before` are taken over where its candles are the beginning of today's.
+    Terms of `before` are taken over, and its regressions where its candles are the beginning of today's.
     """
-    terms = load_terms(home)
+    terms = load_terms(home, before.terms if before else None)
     wanted = {own.underlying for own in terms.values() if own.kind is not ContractKind.NONE}
     passed, refused = sound(load_histories(home, interval, wanted))
     volatility = VolatilityForecasts(passed)
@@ -226,8 +235,8 @@ def load_columns(
     return FairValueColumns(terms, volatility, options or Options(), refused)
 
 
-def load_terms(home: Home) -> dict[int, ContractTerms]:
-    """Return the terms of every market with a description, by number, from the version first seen.
+def load_terms(home: Home, known: Mapping[int, ContractTerms] | None = None) -> dict[int, ContractTerms]:
+    """Return the terms of every market with a description, by number, from the version first seen; `known` ones stay.
 
     Markets whose rule is not understood are there too, with kind NONE and the reason.
     """
@@ -238,7 +247,11 @@ def load_terms(home: Home) -> dict[int, ContractTerms]:
     frame = frame.filter(frame["description"].is_not_null() & (frame["description"] != ""))
     first = frame.unique("market_no", keep="first", maintain_order=True)
     rows = first.select("market_no", "question", "description", "scheduled_end", "created_at").iter_rows()
-    return {int(no): parse_terms(title, rule, Listing(created, end)) for no, title, rule, end, created in rows}
+    held = known or {}
+    return {
+        int(no): held[no] if no in held else parse_terms(title, rule, Listing(created, end))
+        for no, title, rule, end, created in rows
+    }
 
 
 def load_histories(home: Home, interval: str | None = None, symbols: set[str] | None = None) -> dict[str, History]:

@@ -101,7 +101,7 @@ def reality(rows: Sequence[Row]) -> Row:
     return {
         "sets": table(head, [_set(row) for row in known], 9),
         "models": table(columns, [_model(row, found) for row, found in models], 8),
-        "words": _words([found for _, found in models]),
+        "words": f"{_words([found for _, found in models])}{_absent(known)}",
         "missing": table(("data set", "rows taken", "because"), missing) if missing else "",
         "fair": table(("data set", "fair value"), [_value(row) for row in known if row.get("fair_value")]),
         "refused": _refused(known),
@@ -160,6 +160,11 @@ def _words(models: Sequence[Row]) -> str:
     )
 
 
+def _absent(rows: Sequence[Row]) -> str:
+    found = {name: why for row in rows for name, why in row.get("absent", {}).items()}
+    return "".join(f" Without `{name}`: {why}." for name, why in found.items())
+
+
 def _missing(row: Row) -> str:
     return line(row["source"], row["sample"], row["reason"])
 
@@ -193,8 +198,9 @@ def directions(rows: Sequence[Row]) -> Row:
         "leak report",
     )
     lines = [_claim(row, found) for row in rows for found in row["claims"]]
+    lost = [f"{row['candles']}, {row['asked']}: {row['reason']}." for row in rows if not row["claims"]]
     reports = [_report(row) for row in rows if row["suspicion"]]
-    return {"table": table(head, lines, 6), "reports": "\n\n".join(reports), "count": len(reports)}
+    return {"table": table(head, lines, 6), "reports": "\n\n".join([*reports, *lost]), "count": len(reports)}
 
 
 def _claim(row: Row, found: Row) -> str:

@@ -67,15 +67,22 @@ forecasts = Table(
     Index("ux_forecasts_row", "model_id", "market_no", "t", unique=True),
 )
 
+trading_journals = Table(
+    "trading_journals",
+    metadata,
+    Column("journal_no", Integer, primary_key=True, autoincrement=False),
+    Column("name", String(64), nullable=False, unique=True),
+)
+
 trading_events = Table(
     "trading_events",
     metadata,
-    Column("journal", String(64), primary_key=True),
-    Column("event_no", BigInteger, primary_key=True, autoincrement=False),
+    # journal_no x 2**40 + the entry's number: with one integer as key an entry goes to the end of one tree and nowhere
+    # else, which halves what a commit writes
+    Column("entry_no", BigInteger().with_variant(Integer(), "sqlite"), primary_key=True, autoincrement=False),
     Column("at", BigInteger, nullable=False),
     Column("kind", String(32), nullable=False),
     Column("subject", String(160), nullable=False),
     Column("body", Text, nullable=False),
     Column("chain", String(64), nullable=False),
-    Index("ix_trading_events_subject", "journal", "subject"),
 )

@@ -24,7 +24,7 @@ from edgeworth.trading.choice import Chooser
 from edgeworth.trading.desk import EQUITY_NOTE, Baselines, RiskDesk, rebased
 from edgeworth.trading.exposure import Position
 from edgeworth.trading.feed import Watcher
-from edgeworth.trading.halts import Halt, TradingState, overall
+from edgeworth.trading.halts import Halt, HaltCause, TradingState, overall
 from edgeworth.trading.journal import Journal
 from edgeworth.trading.manager import OrderManager, Outcome
 from edgeworth.trading.proving import Proving
@@ -33,6 +33,7 @@ from edgeworth.trading.risk import MachineView, MarketView, World
 from edgeworth.trading.sizing import Purse
 
 BREAKERS_NOTE: Final = "breakers"
+FLATTEN_NOTE: Final = "flatten"
 _PATIENCE_S: Final = 5.0
 _GONE: Final = frozenset({OrderState.REJECTED, OrderState.FAILED})
 _PASSING: Final = (br.ErrorRate, br.Heartbeat, br.Disk, br.ClockSkew, br.DailyLoss, br.Drawdown)
@@ -74,13 +75,18 @@ class Parts:
     after_look: Callable[[], None] = field(default=lambda: None)
 
 
+def _ignore(_line: Line) -> None:
+    """Tell nobody."""
+
+
 class Bot:
-    """Run ticks until told to stop. `lines` counts ticks, `outcomes` by code what became of intents."""
+    """Run ticks until told to stop. `outcomes` counts by code what became of intents, `on_tick` is told of every tick."""
 
     def __init__(self, parts: Parts, settings: BotSettings) -> None:
         self.parts, self.settings = parts, settings
         self.ticks = 0
         self.outcomes: dict[str, int] = {}
+        self.on_tick: Callable[[Line], None] = _ignore
         self.proving = Proving(parts.journal, parts.chooser.directory, parts.desk.ladder)
         self._machine = MachineView()
         self._kept: Sequence[object] = ()
@@ -106,6 +112,7 @@ class Bot:
         for decayed in self.proving.settle(parts.watcher.payouts(), tick.t):
             self._feed(decayed)
         self._watch(tick.t)
+        await self._obey()
         line = parts.chooser.choose(tick, self._inputs())
         body = record.encode(line)
         parts.recorder.write(body)
@@ -119,7 +126,18 @@ class Bot:
         await self._act(line)
         self.proving.bet(line)
         self.ticks += 1
+        self.on_tick(line)
         return line
+
+    async def _obey(self) -> None:
+        """Do what an operator has written down: after a kill no order stays open."""
+        account = self.account
+        killed = any(halt.cause is HaltCause.KILLED for halt in account.standing())
+        if killed and any(order.is_open for order in account.open.values()):
+            await self.parts.manager.cancel_all("kill")
+        held = any(one.shares_e6 > 0 for one in account.ledger.positions.values())
+        if FLATTEN_NOTE in account.notes and not held:
+            self.parts.journal.note(FLATTEN_NOTE, "")
 
     async def run(self, stop: asyncio.Event, most: int = 0) -> None:
         """Recover, then tick until told to stop or `most` ticks were made (0 = no end). Raises Fatal venue errors."""
@@ -167,6 +185,7 @@ class Bot:
             held=tuple(self._held(account)),
             taken=self._taken(account),
             ends={number: end for number, end in ends.items() if end is not None},
+            flatten=FLATTEN_NOTE in account.notes,
         )
 
     def _purse(self, account: Account) -> Purse:

@@ -89,9 +89,10 @@ class Chooser:
         stop, take = stop_bid_e4(limits, held.paid_e4), take_bid_e4(limits, held.paid_e4, held.fair_e6)
         deadline = held.opened_at + limits.max_hold if limits.max_hold > 0 else _NEVER
         reason = exit_reason(limits, (bid, held.paid_e4, int(stop), int(take)), tick.t, deadline)
-        if reason == STAY:
+        if reason == STAY and not inputs.flatten:
             return None
-        name = f"exit-{FillKind(reason).text}/{held.market_no}/{held.side}/{tick.t}"
+        word = "flatten" if reason == STAY else FillKind(reason).text
+        name = f"exit-{word}/{held.market_no}/{held.side}/{tick.t}"
         return sale(name, held.strategy, quote, held.sellable_e6, Micros(tick.t), self.rules)
 
 

@@ -43,6 +43,7 @@ from edgeworth.trading.states import RESTING
 
 SALT_BITS: Final = 48  # a JSON number that every reader keeps exact
 SHORTEST: Final = 3 * MINUTE  # the venue takes no GTD order that ends earlier
+_RETRY_S: Final = 1.0  # after a heartbeat or the feed failed
 _TOGETHER: Final = 8  # orders looked at at the same time
 _FATAL: Final = {
     "venue-forbidden": HaltCause.GEOBLOCK,
@@ -389,8 +390,14 @@ class OrderManager:
     # -- recovery, reconciliation, doubts
 
     async def recover(self) -> Reconciliation:
-        """Come up, after a crash as after an orderly stop; returns once the account agreed or trading is halted."""
-        return await self._agreeing(self.recovery.recover)
+        """Come up, after a crash as after an orderly stop; returns once the account agreed or trading is halted.
+
+        Where the venue needs heartbeats the first one is sent here: `run` must follow at once.
+        """
+        found = await self._agreeing(self.recovery.recover)
+        if self.settings.heartbeat_age:
+            await self.heart.beat()
+        return found
 
     async def reconcile(self) -> Reconciliation:
         """Compare with the venue once. Raises the venue's errors."""
@@ -450,7 +457,7 @@ class OrderManager:
             began = self.clock.now()
             await _quietly(self._listen)
             self.on_event(ContinuityLost(at=self.clock.now(), since=began))
-            await self.clock.sleep(1.0)
+            await self.clock.sleep(_RETRY_S)
 
     async def _listen(self) -> None:
         async for event in self.venue.events():
@@ -458,8 +465,8 @@ class OrderManager:
 
     async def _beats(self) -> None:
         while True:
-            await self.heart.beat()
-            await self.clock.sleep(self.settings.heartbeat_s)
+            answered = await self.heart.beat()
+            await self.clock.sleep(self.settings.heartbeat_s if answered else _RETRY_S)
 
     async def _resolving(self) -> None:
         while True:

@@ -20,6 +20,7 @@ from edgeworth.trading.order import Fill
 CASH: Final = ""  # the key of the cash among tokens
 CASH_TOLERANCE_E6: Final = 10_000  # one cent
 SHARE_TOLERANCE_E6: Final = 10_000  # a hundredth of a share
+_MOST: Final = 3  # lags after which a difference is believed although others are younger
 
 Payouts = Callable[[str], PriceE4 | None]
 
@@ -82,6 +83,11 @@ def differences(account: Account, snapshot: AccountSnapshot, lag: int) -> list[D
     return found
 
 
+def moving(account: Account, snapshot: AccountSnapshot, lag: int) -> bool:
+    """Tell whether any fill may or may not be in a snapshot already."""
+    return bool(_loose(account, Micros(snapshot.taken_at - lag)))
+
+
 def _loose(account: Account, since: Micros) -> list[tuple[Fill, int]]:
     """Return the fills the venue may not have counted yet (sign 1), or may still count though they are void (-1)."""
     recent = {name: fill for name, fill in account.fresh.items() if fill.heard_at >= since}
@@ -102,23 +108,33 @@ def _outside(value: int, accepted: tuple[int, int]) -> int:
 
 
 class Watch:
-    """Remember differences until they have been seen in two accounts further apart than `lag` microseconds."""
+    """Remember differences until they have been seen in two accounts further apart than `lag` microseconds.
+
+    What belongs together (the two legs of a merge, shares and their money) may show at different times. So as long as
+    one of the differences is younger, or anything is on its way, all of them wait, though not beyond `_MOST` lags.
+    """
 
     def __init__(self, lag: int) -> None:
         self._lag = lag
-        self._since: dict[str, tuple[Micros, int]] = {}
+        self._since: dict[str, tuple[Micros, Micros, int]] = {}
 
-    def believe(self, found: Sequence[Difference], taken_at: Micros) -> list[Difference]:
-        """Take in the differences of one account; return those that have lasted without changing."""
+    def believe(self, found: Sequence[Difference], taken_at: Micros, *, moving: bool = False) -> list[Difference]:
+        """Take in the differences of one account; return those to believe now.
+
+        `moving`: fills are on their way, so that a part of a difference may not show yet.
+        """
         before, self._since = self._since, {}
-        lasting = []
+        lasting, oldest = [], 0
         for one in found:
-            since, amount = before.get(one.token, (taken_at, one.amount_e6))
+            first, since, amount = before.get(one.token, (taken_at, taken_at, one.amount_e6))
             if abs(amount - one.amount_e6) > CASH_TOLERANCE_E6:
                 since = taken_at
-            self._since[one.token] = (since, one.amount_e6)
+            self._since[one.token] = (first, since, one.amount_e6)
+            oldest = max(oldest, taken_at - first)
             if taken_at - since >= self._lag:
                 lasting.append(one)
+        if (moving or len(lasting) < len(found)) and oldest < _MOST * self._lag:
+            return []
         return lasting
 
     def clear(self) -> None:

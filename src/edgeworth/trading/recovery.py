@@ -15,13 +15,13 @@ from edgeworth.trading.halts import HaltCause
 from edgeworth.trading.intake import Intake
 from edgeworth.trading.order import Order
 from edgeworth.trading.reconcile import (
-    Difference,
     Payouts,
     Reconciliation,
     Watch,
     aliens,
     differences,
     explain,
+    moving,
     opening,
     since,
     suspensions,
@@ -99,7 +99,7 @@ class Recovery:
             journal.record_money(opening(snapshot, self._marks, snapshot.taken_at))
         strangers = self.take(snapshot)
         done = self._ended({report.order_id for report in snapshot.orders}, snapshot.taken_at)
-        result = self._judge(differences(intake.account, snapshot, self._lag), snapshot.taken_at)
+        result = self._judge(snapshot)
         journal.record_swept(snapshot.taken_at, done, agreed=result.settled)
         if result.settled:
             self.ready, self.reconciled_at = True, snapshot.taken_at
@@ -127,8 +127,10 @@ class Recovery:
                 self.missing.add(order.order_id)
         return done
 
-    def _judge(self, found: list[Difference], taken_at: Micros) -> Reconciliation:
-        lasting = self._watch.believe(found, taken_at)
+    def _judge(self, snapshot: AccountSnapshot) -> Reconciliation:
+        account, taken_at = self._intake.account, snapshot.taken_at
+        found = differences(account, snapshot, self._lag)
+        lasting = self._watch.believe(found, taken_at, moving=moving(account, snapshot, self._lag))
         if not lasting:
             return Reconciliation(taken_at=taken_at, clean=not found, suspects=tuple(found))
         now = self._clock.now()

@@ -61,3 +61,18 @@ def test_a_loop_in_which_nothing_can_happen_says_so():
     with pytest.raises(asyncio.CancelledError):
         loop.run_until_complete(asyncio.gather(*asyncio.all_tasks(loop)))
     loop.close()
+
+
+def test_a_loop_without_end_is_found():
+    async def main() -> None:
+        while True:
+            await asyncio.sleep(0)
+
+    loop = SeededLoop(VirtualClock(START), 1)
+    with pytest.raises(RuntimeError, match="no time has passed"):
+        loop.run_until_complete(main())
+    for task in asyncio.all_tasks(loop):
+        task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        loop.run_until_complete(asyncio.gather(*asyncio.all_tasks(loop)))
+    loop.close()

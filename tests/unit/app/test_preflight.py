@@ -26,6 +26,7 @@ LIVE = {
     "EDGEWORTH_VENUE": "polymarket",
     "EDGEWORTH_WALLET__FUNDER": OWNER,
     "EDGEWORTH_WALLET__SIGNATURE_TYPE": "0",
+    "EDGEWORTH_WALLET__MAX_BALANCE": "20000",
 }
 SAID = Said(live=True, confirm=OWNER[-6:].lower())
 
@@ -61,7 +62,7 @@ def test_a_failed_check_stops_and_says_what_to_do():
     assert [row["name"] for row in caught.value.details["checks"]] == ["a", "b"]
 
 
-def checked(home, prepare=lambda side: None, instruments=None, signer=None):
+def checked(home, prepare=lambda side: None, instruments=None, signer=None, **changes):
     side = SandboxSide(signer)
 
     async def story():
@@ -69,7 +70,7 @@ def checked(home, prepare=lambda side: None, instruments=None, signer=None):
         prepare(side)
         wallet = make_wallet(side.signer.address)
         named = [side.instrument()] if instruments is None else instruments(side)
-        return await venue_checks(side.venue, side.http, loaded(home), wallet, named)
+        return await venue_checks(side.venue, side.http, loaded(home, **changes), wallet, named)
 
     return side.run(story())
 
@@ -109,6 +110,8 @@ def test_an_empty_wallet_and_unknown_fees(home):
         side.bank().wallet(side.signer.address.lower()).cash_e6 = 0
 
     assert failed(checked(home, empty)) == ["wallet"]
+    assert failed(checked(home, EDGEWORTH_WALLET__MAX_BALANCE="500")) == ["wallet"]
+    assert failed(checked(home, EDGEWORTH_WALLET__MAX_BALANCE="0")) == []
     assert failed(checked(home, instruments=lambda side: [])) == ["fees"]
     assert failed(checked(home, instruments=lambda side: [side.instrument(fee_rate_e6=40_000)])) == ["fees"]
 

@@ -281,3 +281,35 @@ def test_a_watch_starts_again_when_the_difference_changes():
     assert watch.believe([two], T0 + 2 * LAG) == [two]
     watch.clear()
     assert watch.believe([two], T0 + 3 * LAG) == []
+
+
+def test_what_may_belong_together_is_believed_together():
+    watch = Watch(LAG)
+    one, two = Difference(token="yes", amount_e6=-50_000), Difference(token="no", amount_e6=-50_000)
+    assert watch.believe([one], T0) == []
+    assert watch.believe([one, two], T0 + LAG) == []
+    assert watch.believe([one, two], T0 + 2 * LAG, moving=True) == []
+    assert watch.believe([one, two], T0 + 2 * LAG + 1) == [one, two]
+    flapping = [Difference(token="no", amount_e6=50_000 * n) for n in range(1, 9)]
+    watch.clear()
+    believed = [watch.believe([one, other], T0 + n * LAG, moving=True) for n, other in enumerate(flapping)]
+    assert believed[:4] == [[], [], [], [one]]
+
+
+def test_a_merge_whose_legs_show_one_after_the_other_is_one_merge():
+    async def story(bench):
+        for name, token in (("i1", "yes"), ("i2", "no")):
+            sent(bench.journal, intent(name, price=5_000, shares=10, terms=instrument(token, is_yes=token == "yes")))
+            bench.venue.fills.append(
+                fill(f"t{name}", f"0x{name}", settlement="confirmed", at=bench.clock.now(), token=token)
+            )
+        bench.venue.cash, bench.venue.holdings = CASH - 10_000_000, {"yes": 10 * SHARE, "no": 10 * SHARE}
+        assert (await bench.minutes(2)).clean
+        bench.venue.holdings["yes"] -= 4 * SHARE
+        await bench.minutes(1)
+        bench.venue.holdings["no"] -= 4 * SHARE
+        bench.venue.cash += 4_000_000
+        found = await bench.minutes(2)
+        assert (found.clean, len(found.explained), bench.causes) == (True, 1, [])
+
+    Bench().run(story)

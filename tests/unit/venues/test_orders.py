@@ -265,3 +265,51 @@ async def trade(sandbox, clock, base):
     assert snapshot.complete
     assert [one.shares_e6 for one in snapshot.holdings] == [10_000_000]
     sandbox.exchange.bank.check()
+
+
+def test_a_fill_at_an_average_price_is_a_fill():
+    from edgeworth.venues.polymarket.account_rows import Owner, fill_reports
+    from edgeworth.venues.polymarket.user_wire import read_trade
+
+    part = {
+        "order_id": "0x0a",
+        "owner": "x",
+        "maker_address": "0xAB",
+        "matched_amount": "5",
+        "price": "0.53",
+        "asset_id": "2",
+    }
+    row = {
+        "id": "t",
+        "taker_order_id": "0xFF",
+        "asset_id": "1",
+        "side": "BUY",
+        "size": "15",
+        "price": "0.523333333",
+        "status": "TRADE_STATUS_MATCHED_NOT_BROADCASTED",
+        "trader_side": "TAKER",
+        "match_time": "2026-05-01T00:00:00Z",
+        "maker_orders": [part],
+    }
+    trade = read_trade(row, 7)
+    (fill,) = fill_reports(trade, Owner("0xcd", "k"), 8)
+    assert (fill.order_id, fill.price_e4, fill.shares_e6, fill.settlement) == (
+        "0xff",
+        5_233,
+        15_000_000,
+        Settlement.MATCHED,
+    )
+    assert fill.event_time == 1_777_593_600_000_000
+    # the same trade seen by the maker on the other token: two buyers make a pair
+    (made,) = fill_reports(read_trade({**row, "trader_side": "MAKER"}, 7), Owner("0xab", "k"), 8)
+    assert (made.order_id, made.token, made.is_buy, made.price_e4, made.is_maker) == ("0x0a", "2", True, 5_300, True)
+    # on the same token they stand against each other, and parts of one order add up
+    same = {**part, "asset_id": "1"}
+    (sold,) = fill_reports(
+        read_trade({**row, "trader_side": "MAKER", "maker_orders": [same, same]}, 7), Owner("0xab", "k"), 8
+    )
+    assert (sold.is_buy, sold.shares_e6) == (False, 10_000_000)
+    # a payload that does not say who we are: a maker's part of ours decides
+    silent = {name: value for name, value in row.items() if name != "trader_side"}
+    assert fill_reports(read_trade(silent, 7), Owner("0xab", "k"), 8)[0].is_maker
+    assert not fill_reports(read_trade(silent, 7), Owner("0xcd", "k"), 8)[0].is_maker

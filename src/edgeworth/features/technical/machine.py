@@ -15,14 +15,14 @@ from edgeworth.features.technical.elementwise import Work
 from edgeworth.features.technical.sequential import INPUTS, LANES, Ints, State
 
 DAY: Final = 86_400_000_000
-STRETCH: Final = 512  # rows computed at a time
+STRETCH: Final = 2048  # rows computed at a time
 (
     STORE, LOG, RECIPROCAL, PLUS, MINUS, TIMES, HIGHER, LOWER, GAIN, RATIO, APART, GROWTH, SHARE,
     POSITION, STRENGTH, DIRECTED, TRUE_RANGE, ROOT, LINEAR, PAIR, MERGE, SMOOTH, SINCE_CROSS, UNBROKEN, DAY_PROGRESS,
     BARS,
 ) = range(26)  # fmt: skip
-# what a line of a plan holds: the operation, places of up to sixteen series, its first number and its first state
-KIND, FIRST, NUMBERS, STATES, WIDTH = 0, 1, 17, 18, 19
+# what a line of a plan holds: the operation, places of up to eight series, its first number and its first state
+KIND, FIRST, NUMBERS, STATES, WIDTH = 0, 1, 9, 10, 11
 # progress: see `sequential.load`; behind it the stretch's fill and the candles seen since the beginning
 ROW, LAST, INTERVAL, KNOWN, MOST, FILLED, SEEN, PROGRESS = range(8)
 

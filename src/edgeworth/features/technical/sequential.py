@@ -15,7 +15,7 @@ State = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 INPUTS: Final = 6  # open, high, low, close, volume, whether the candle was missing
-LANES: Final = 8
+LANES: Final = 4
 BAR_STATE: Final = 9
 _BAR_MEAN: Final = 20
 _BAR_STRENGTH: Final = 14
@@ -35,10 +35,10 @@ def _warm(value: float, x: float, seen: int, period: int, alpha: float) -> float
 
 @step
 def smooth(work: Work, at: Ints, place: tuple[int, int, int], state: State, numbers: State) -> None:
-    """Smooth eight series at once: the mean of the first `period` values, then y = alpha x + (1 - alpha) y.
+    """Smooth four series at once: the mean of the first `period` values, then y = alpha x + (1 - alpha) y.
 
-    `at` holds eight results and eight operands, `place` is (shift of all, values to write, values seen before);
-    `numbers` holds alpha, period and the first value of each lane. Eight chains hide each other's latency.
+    `at` holds four results and four operands, `place` is (shift of all, values to write, values seen before);
+    `numbers` holds alpha, period and the first value of each lane. Four chains hide each other's latency.
     """
     p, n, before = place
     cut = 0
@@ -56,45 +56,20 @@ def smooth(work: Work, at: Ints, place: tuple[int, int, int], state: State, numb
                 out[i] = value
             state[lane] = value
     size = p + n
-    out0, x0 = work[at[0] + p : at[0] + size], work[at[8] + p : at[8] + size]
-    out1, x1 = work[at[1] + p : at[1] + size], work[at[9] + p : at[9] + size]
-    out2, x2 = work[at[2] + p : at[2] + size], work[at[10] + p : at[10] + size]
-    out3, x3 = work[at[3] + p : at[3] + size], work[at[11] + p : at[11] + size]
-    out4, x4 = work[at[4] + p : at[4] + size], work[at[12] + p : at[12] + size]
-    out5, x5 = work[at[5] + p : at[5] + size], work[at[13] + p : at[13] + size]
-    out6, x6 = work[at[6] + p : at[6] + size], work[at[14] + p : at[14] + size]
-    out7, x7 = work[at[7] + p : at[7] + size], work[at[15] + p : at[15] + size]
-    w0, w1, w2, w3, w4, w5, w6, w7 = (
-        numbers[0],
-        numbers[1],
-        numbers[2],
-        numbers[3],
-        numbers[4],
-        numbers[5],
-        numbers[6],
-        numbers[7],
-    )
-    k0, k1, k2, k3, k4, k5, k6, k7 = 1.0 - w0, 1.0 - w1, 1.0 - w2, 1.0 - w3, 1.0 - w4, 1.0 - w5, 1.0 - w6, 1.0 - w7
-    y0, y1, y2, y3, y4, y5, y6, y7 = state[0], state[1], state[2], state[3], state[4], state[5], state[6], state[7]
+    out0, x0 = work[at[0] + p : at[0] + size], work[at[4] + p : at[4] + size]
+    out1, x1 = work[at[1] + p : at[1] + size], work[at[5] + p : at[5] + size]
+    out2, x2 = work[at[2] + p : at[2] + size], work[at[6] + p : at[6] + size]
+    out3, x3 = work[at[3] + p : at[3] + size], work[at[7] + p : at[7] + size]
+    w0, w1, w2, w3 = numbers[0], numbers[1], numbers[2], numbers[3]
+    k0, k1, k2, k3 = 1.0 - w0, 1.0 - w1, 1.0 - w2, 1.0 - w3
+    y0, y1, y2, y3 = state[0], state[1], state[2], state[3]
     for i in range(cut, n):
         y0 = w0 * x0[i] + k0 * y0
         y1 = w1 * x1[i] + k1 * y1
         y2 = w2 * x2[i] + k2 * y2
         y3 = w3 * x3[i] + k3 * y3
-        y4 = w4 * x4[i] + k4 * y4
-        y5 = w5 * x5[i] + k5 * y5
-        y6 = w6 * x6[i] + k6 * y6
-        y7 = w7 * x7[i] + k7 * y7
-        out0[i] = y0
-        out1[i] = y1
-        out2[i] = y2
-        out3[i] = y3
-        out4[i] = y4
-        out5[i] = y5
-        out6[i] = y6
-        out7[i] = y7
+        out0[i], out1[i], out2[i], out3[i] = y0, y1, y2, y3
     state[0], state[1], state[2], state[3] = y0, y1, y2, y3
-    state[4], state[5], state[6], state[7] = y4, y5, y6, y7
 
 
 @step

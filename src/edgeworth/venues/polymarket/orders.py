@@ -139,8 +139,8 @@ class ClobVenue:
         Raises Unknown whenever something may have arrived and nothing proves what became of it.
         """
         posted = read_body(order.body)
-        self.restrictions.heed(post_only=posted.post_only)
-        headers = self._sign("POST", "/order", order.body, guard=True)
+        self._leave(posted)
+        headers = self._sign("POST", "/order", order.body, lambda: self._leave(posted))
         try:
             payload = await self._http.send("POST", "/order", order.body, route="order", headers=headers)
         except VenueError as error:
@@ -276,18 +276,23 @@ class ClobVenue:
     def _venue_now(self) -> int:
         return self.clock.now() + self._offset
 
-    def _sign(self, method: str, path: str, body: bytes | None, *, guard: bool = False) -> Callable[[], dict[str, str]]:
+    def _sign(
+        self, method: str, path: str, body: bytes | None, leave: Callable[[], None] = lambda: None
+    ) -> Callable[[], dict[str, str]]:
+        """Return what is asked at the instant a request leaves: may it, and its signature of that instant."""
+
         def headers() -> dict[str, str]:
-            if guard:
-                self._ask_leave()
+            leave()
             return self._requester.headers(self._venue_now() // SECOND, method, path, body or b"")
 
         return headers
 
-    def _ask_leave(self) -> None:
+    def _leave(self, posted: Posted) -> None:
+        """Raise what keeps an order here; whatever that is, nothing was sent."""
         try:
+            self.restrictions.heed(post_only=posted.post_only)
             self.may_send()
-        except VenueError as error:  # whatever it says, nothing was sent
+        except VenueError as error:
             error.details["sent"] = False
             raise
 

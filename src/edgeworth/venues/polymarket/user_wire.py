@@ -143,7 +143,8 @@ def _order(item: dict[str, Any], known_at: int) -> UserMessage:
 
 def _trade(item: dict[str, Any], known_at: int) -> UserMessage:
     trade_id, side = convert.text(item.get("id")), convert.text(item.get("side")).upper()
-    price, size = _price(item.get("price")), _size(item.get("size"))
+    # a trade with several makers may state their average price, which no grid holds: it is rounded, never set aside
+    price, size = convert.price_e4(convert.text(item.get("price"))), _size(item.get("size"))
     if not trade_id or side not in {"BUY", "SELL"} or price is None or size is None:
         return _rejected("bad-trade", item, "trade")
     listed = item.get("maker_orders")

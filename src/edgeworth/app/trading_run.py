@@ -1,0 +1,46 @@
+"""Run a bot as a process does: one per home, stopped by signals, and told about tick by tick."""
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from edgeworth.app.paper_hour import summary
+from edgeworth.app.trading import Request, session
+from edgeworth.core.config import Config
+from edgeworth.store.instance import BOT, one_instance
+from edgeworth.trading.record import Line
+
+Started = Callable[[str, int], None]
+Told = Callable[[Line, dict[str, int]], None]
+
+
+def run(config: Config, request: Request, started: Started, told: Told, checked: Callable[..., None]) -> dict[str, Any]:
+    """Run until stopped; returns what was done and how the account stands.
+
+    Raises InstanceError another-instance when a bot runs on this home already.
+    """
+    with one_instance(config.home, BOT):
+        return asyncio.run(_run(config, request, (started, told, checked)))
+
+
+async def _run(config: Config, request: Request, say: tuple[Started, Told, Callable[..., None]]) -> dict[str, Any]:
+    started, told, checked = say
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def end(number: int) -> None:
+        stop.set()
+        loop.remove_signal_handler(number)  # the second one takes its usual course
+
+    if sys.platform != "win32":
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, end, number)
+    async with session(config, request, show=checked) as opened:
+        started(opened.run, len(opened.directory))
+        opened.bot.on_tick = lambda line: told(line, opened.bot.outcomes)
+        with contextlib.suppress(asyncio.CancelledError):
+            await opened.bot.run(stop, request.most)
+        return summary(opened)
