@@ -153,11 +153,11 @@ def pipeline(rows: int, rounds: int) -> None:
     say(WORK, "pipeline / bare calls of the same fits", ours / theirs, "x", 1.15)
 
 
-def small() -> None:
+def small(rows: int) -> None:
     """Time the whole of 2,500 examples: all tree models, logistic and stack, folds, lint, calibration and card."""
-    dataset = build(2_500)
+    dataset = build(rows)
     timed = best(lambda: training.train(dataset, training.Options(("logistic", *TREES), "walk-forward-5"), quiet), 2)
-    say(WORK, "2,500 examples to a card, 3 learners", timed.wall, "s", 60.0)
+    say(WORK, f"{rows:,} examples to a card, 3 learners", timed.wall, "s", 60.0)
 
 
 @numba.njit(cache=False, boundscheck=False, fastmath=False)  # type: ignore[untyped-decorator, unused-ignore]
@@ -296,7 +296,7 @@ def main() -> None:
     size = options(__doc__)
     rows, rounds = (600, 1) if size.tiny else (12_000, 2) if size.quick else (40_000, 2)
     pipeline(rows, rounds)
-    small()
+    small(rows if size.tiny else 2_500)
     limit(rows if rows < 40_000 else 69_000, rounds)
     searches(rows // 2, 3 if size.tiny else 6)
     predictions(min(rows, 12_000))

@@ -60,7 +60,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home holding the tiny simulated world and one run; copy it before changing anything."""
     home = tmp_path_factory.mktemp("prepared")
     with pytest.raises(SystemExit) as ended:
-        main(["demo", "--files", "--scenario", "tiny", "--quiet", "--home", str(home)])
+        main(["demo", "--files", "--no-trade", "--scenario", "tiny", "--quiet", "--home", str(home)])
     assert not ended.value.code
     return home
 

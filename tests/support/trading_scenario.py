@@ -21,6 +21,7 @@ class Scenario:
     seed: int
     intents: list[tuple[float, Intent]] = field(default_factory=list)
     cancels: list[tuple[float, str]] = field(default_factory=list)
+    doubts: list[tuple[float, str]] = field(default_factory=list)  # cancelled as soon as they are UNKNOWN
     kill: float | None = None
     crash_chance: float = 0.0
     most_crashes: int = 12
@@ -64,10 +65,12 @@ def draw_scenario(seed: int) -> Scenario:
     for number in range(8):
         at = draw.uniform(0, LAST)
         found.intents.append((at, _intent(draw, number, at, items)))
-        if draw.random() < 0.55:
-            # most of the cancels come while the answer to the order is still out
-            wait = draw.uniform(0.0, 8.0) if draw.random() < 0.65 else draw.uniform(6, 150)
+        kind = draw.random()
+        if kind < 0.4:
+            wait = draw.uniform(0.0, 8.0) if draw.random() < 0.5 else draw.uniform(6, 150)
             found.cancels.append((at + wait, found.intents[-1][1].intent_id))
+        elif kind < 0.75:  # only where nobody knows what became of the order
+            found.doubts.append((at, found.intents[-1][1].intent_id))
     found.intents.sort(key=lambda entry: entry[0])
     found.cancels.sort()
     if draw.random() < 0.25:

@@ -16,7 +16,7 @@ import msgspec
 
 from edgeworth.core.clock import VirtualClock
 from edgeworth.core.errors import EdgeworthError, VenueError
-from edgeworth.core.orders import Intent
+from edgeworth.core.orders import Intent, OrderState
 from edgeworth.core.units import SECOND, Micros
 from edgeworth.trading.account import Account
 from edgeworth.trading.halts import TradingState, overall
@@ -28,7 +28,7 @@ from tests.support.trading_loop import SeededLoop, run_seeded
 from tests.support.trading_scenario import CASH, LAST, SHARES, START, draw_scenario, faults_of
 from tests.support.trading_venue import Faults, ModelVenue, Order, cash_of
 
-CANCELLED_WITHIN = 100.0  # seconds
+CANCELLED_WITHIN = 80.0  # seconds
 PATIENCE = 1_200.0  # virtual seconds until everything must have come to rest
 
 
@@ -142,6 +142,9 @@ class Program:
         for at, intent_id in world.scenario.cancels:
             if intent_id not in world.cancelled:
                 self.spawn(self._cancel, at, intent_id)
+        for at, intent_id in world.scenario.doubts:
+            if intent_id not in world.cancelled:
+                self.spawn(self._cancel_in_doubt, at, intent_id)
         if world.scenario.kill is not None and not world.killed:
             self.spawn(self._kill, world.scenario.kill)
         if world.scenario.stops:
@@ -175,12 +178,26 @@ class Program:
         for _ in range(60):
             order = self.journal.account.orders.get(intent_id)
             if order is not None and order.order_id:
-                with suppress(VenueError):  # it is written down: the manager sees to it
-                    await self.manager.cancel([order.order_id], "scenario")
-                self.world.expect_gone(order.order_id)
+                await self._ask_to_cancel(order.order_id)
                 break
             await self.world.clock.sleep(1.0)
         self.world.cancelled.add(intent_id)
+
+    async def _cancel_in_doubt(self, at: float, intent_id: str) -> None:
+        """Ask when nobody knows what became of the order, if that comes to pass."""
+        await self._until(at)
+        while self.world.seconds < at + 30:
+            order = self.journal.account.orders.get(intent_id)
+            if order is not None and order.state is OrderState.UNKNOWN:
+                await self._ask_to_cancel(order.order_id)
+                break
+            await self.world.clock.sleep(0.5)
+        self.world.cancelled.add(intent_id)
+
+    async def _ask_to_cancel(self, order_id: str) -> None:
+        with suppress(VenueError):  # it is written down: the manager sees to it
+            await self.manager.cancel([order_id], "scenario")
+        self.world.expect_gone(order_id)
 
     async def _kill(self, at: float) -> None:
         await self._until(at)
@@ -327,19 +344,22 @@ class World:
             await self.clock.sleep(pause)
         judge_at_rest(self, program.journal)
 
-    def expect_gone(self, order_id: str) -> None:
+    def expect_gone(self, order_id: str, asked: float | None = None) -> None:
         """Look later whether a cancel that was wanted took place; time in which it could not is not counted."""
+        asked = self.seconds if asked is None else asked
         excuse = self.downtime + self.venue.closed_seconds()
 
         def look() -> None:
             order = self.venue.orders.get(order_id)
-            if order is not None and order.open:
-                if self.downtime + self.venue.closed_seconds() > excuse:
-                    self.expect_gone(order_id)
-                else:
-                    self.venue.blame(f"the cancel of {order_id} was forgotten")
+            if order is None or not order.open:
+                return
+            late = self.seconds - max(asked, (order.accepted_at - START) / SECOND)
+            if late < CANCELLED_WITHIN or self.downtime + self.venue.closed_seconds() > excuse:
+                self.expect_gone(order_id, asked)
+            else:
+                self.venue.blame(f"the cancel of {order_id} was forgotten")
 
-        self.venue.later(CANCELLED_WITHIN, look)
+        self.venue.later(CANCELLED_WITHIN + 1.0, look)
 
     def inspect(self, account: Account) -> None:
         """Check, right after a commit, what must hold at every instant."""

@@ -27,9 +27,11 @@ from edgeworth.sandbox.world import World, generate
 if TYPE_CHECKING:
     import polars as pl
 
+    from edgeworth.app.paper_hour import KilledHour
     from edgeworth.research.types import BacktestResult, Verdict
 
 MARKER = "demo.json"
+_TRADED = 240  # hours before the end of the world: its outcomes are not known yet then
 _VISIBLE = 0.005  # dollars per share; a smaller true edge is not worth a word
 Say = Callable[[str, str, float], None]
 
@@ -54,6 +56,7 @@ class DemoResult:
     findings: tuple[Finding, ...]
     truth: dict[str, Any]
     seconds: float
+    trading: "KilledHour | None" = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-ready values."""
@@ -71,17 +74,22 @@ class DemoResult:
                 for item in self.findings
             ],
             "truth": self.truth,
+            "trading": None if self.trading is None else dataclasses.asdict(self.trading),
             "seconds": self.seconds,
         }
 
 
 def run_demo(
-    config: Config, scenario: str, seed: int, tools: tuple[Progress, Clock, Say], *, files: bool = False
-) -> DemoResult:
+    config: Config, scenario: str, seed: int, tools: tuple[Progress, Clock, Say], *, files: bool = False,
+    trade: bool = True,
+) -> DemoResult:  # fmt: skip
     """Run the whole pipeline on a fresh world; `say(step, what, seconds)` is told of every step.
 
     The world's venue is served on a loopback socket and collected from over HTTP; with `files` its dumps are written
-    and imported instead. Raises UsageError `unknown-scenario`, AccessError `home-unwritable`.
+    and imported instead.
+
+    With `trade` an hour on paper follows, killed once on the way. Raises UsageError `unknown-scenario`, AccessError
+    `home-unwritable`.
     """
     progress, clock, say = tools
     chosen = find_scenario(scenario)
@@ -104,7 +112,24 @@ def run_demo(
     report = write_report(result.folder)
     _stamp(clock, say, step, "report", str(report["html"]))
     findings = _compare(world, result)
-    return DemoResult(home, result, report, findings, truth, clock.monotonic() - begun)
+    step = clock.monotonic()
+    traded = _trade(config, home, (scenario, seed), clock) if trade else None
+    if traded is not None:
+        _stamp(clock, say, step, "trade", traded.sentence)
+    return DemoResult(home, result, report, findings, truth, clock.monotonic() - begun, traded)
+
+
+def _trade(config: Config, home: Home, world: tuple[str, int], clock: Clock) -> "KilledHour | None":
+    """Let the bot trade an hour of the same world on paper; None where no market is open then."""
+    from edgeworth.app.paper_hour import Simulation, killed_hour
+
+    what = Simulation(*world, hours_before_end=_TRADED)
+    try:
+        return killed_hour(dataclasses.replace(config, home=home), what, clock)
+    except DataError as error:
+        if error.code == "no-markets":
+            return None
+        raise
 
 
 def _stamp(clock: Clock, say: Say, begun: float, step: str, words: str) -> float:

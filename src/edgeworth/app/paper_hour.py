@@ -1,25 +1,41 @@
-"""An hour of paper trading against a simulated venue inside this process, on a clock that jumps from event to event."""
+"""An hour of paper trading against a simulated venue inside this process, on a clock that jumps from event to event.
+
+`killed_hour` does it as a machine would meet it: the bot runs in a process of its own, which is killed in the middle
+without warning; a second one finds the journal, compares it with the account, and finishes the hour.
+"""
 
 import asyncio
 import dataclasses
+import json
+import subprocess
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
-from edgeworth.app.sandboxed import SandboxTransport
-from edgeworth.app.trading import Request, Session, session
+import msgspec
+
+from edgeworth.app.sandboxed import BASE, SandboxTransport
+from edgeworth.app.trading import Request, Session, journal_name, open_journal, session
 from edgeworth.app.venues import Connection
-from edgeworth.core.clock import VirtualClock
+from edgeworth.core import config as configuration
+from edgeworth.core.clock import Clock, VirtualClock
 from edgeworth.core.config import Config
-from edgeworth.core.units import HOUR, Micros
+from edgeworth.core.errors import DataError, EdgeworthError
+from edgeworth.core.units import HOUR, SECOND, Micros
 from edgeworth.core.virtual_loop import run_virtual
 from edgeworth.sandbox.scenario import find_scenario
 from edgeworth.sandbox.server.sandbox import Sandbox
 from edgeworth.sandbox.world import generate
+from edgeworth.trading.paper import PaperVenue
+
+KILL_AT: Final = 23  # minutes of the hour
 
 
 @dataclass(frozen=True, slots=True)
 class Simulation:
-    """Which world, from when, and how many ticks; `start` counts back from the scenario's end in hours."""
+    """Which world, from when, and how many ticks; `hours_before_end` counts back from the scenario's end."""
 
     scenario: str
     seed: int
@@ -35,8 +51,10 @@ class Simulation:
         return Micros(find_scenario(self.scenario).end - self.hours_before_end * HOUR)
 
 
-def run_simulation(config: Config, what: Simulation, request: Request) -> dict[str, Any]:
-    """Run a bot for some ticks and return what it did and how it stands."""
+def run_simulation(
+    config: Config, what: Simulation, request: Request, told: Callable[[Session], None] | None = None
+) -> dict[str, Any]:
+    """Run a bot for some ticks and return what it did and how it stands; `told` hears of every tick."""
     from edgeworth.venues.endpoints import Endpoints
     from edgeworth.venues.http.client import HttpClient
 
@@ -46,11 +64,11 @@ def run_simulation(config: Config, what: Simulation, request: Request) -> dict[s
     own = dataclasses.replace(config, settings=chosen)
 
     async def work() -> dict[str, Any]:
-        http = HttpClient(
-            Endpoints.sandbox("http://sandbox.local"), clock, transport=SandboxTransport(sandbox), seed=what.seed
-        )
+        http = HttpClient(Endpoints.sandbox(BASE), clock, transport=SandboxTransport(sandbox), seed=what.seed)
         try:
             async with session(own, request, connection=Connection(http, clock)) as opened:
+                if told is not None:
+                    opened.bot.on_tick = lambda _line: told(opened)
                 await opened.bot.run(asyncio.Event(), what.ticks)
                 return summary(opened)
         finally:
@@ -66,12 +84,17 @@ def summary(opened: Session) -> dict[str, Any]:
     states: dict[str, int] = {}
     for order in account.orders.values():
         states[str(order.state)] = states.get(str(order.state), 0) + 1
+    strangers = 0
+    if isinstance(opened.venue, PaperVenue):
+        strangers = sum(1 for name in opened.venue.state.orders if name not in account.by_id)
     return {
         "run": opened.run,
         "ticks": opened.bot.ticks,
         "markets": len(opened.directory),
         "outcomes": opened.bot.outcomes,
         "orders": states,
+        "fills": sum(1 for fill in account.fills() if not fill.void),
+        "strangers": strangers,
         "accounts": dict(ledger.accounts),
         "positions": sum(1 for one in ledger.positions.values() if one.shares_e6),
         "equity_e6": opened.bot.parts.desk.equity_e6(account),
@@ -79,3 +102,109 @@ def summary(opened: Session) -> dict[str, Any]:
         "halts": [f"{halt.cause}: {halt.reason}" for halt in account.standing()],
         "entries": account.count,
     }
+
+
+@dataclass(frozen=True, slots=True)
+class KilledHour:
+    """What the hour showed. `doubled` are orders at the venue that the journal does not know, `back_s` real seconds
+    from the second start to its first tick, `entries` of the journal that were verified from zero.
+    """
+
+    minutes: int
+    killed_at: int
+    back_s: float
+    orders: int
+    fills: int
+    positions: int
+    doubled: int
+    equity_e6: int
+    deposits_e6: int
+    entries: int
+    runs: tuple[str, ...]
+
+    @property
+    def sentence(self) -> str:
+        """Say it in one sentence."""
+        gain = (self.equity_e6 - self.deposits_e6) / 1e6
+        return (
+            f"{self.minutes} minutes on paper, {self.orders} orders, {self.fills} fills, {gain:+.2f} dollars; killed "
+            f"in minute {self.killed_at}, back in {self.back_s:.1f} s, {self.doubled} orders doubled; the ledger "
+            f"balances ({self.entries} entries replayed from zero)"
+        )
+
+
+def killed_hour(config: Config, what: Simulation, clock: Clock) -> KilledHour:
+    """Trade an hour in a process that is killed on the way, finish it in a second one, and verify the journal.
+
+    Raises DataError demo-trading-failed with what the process said last.
+    """
+    first = _child(config, what, stop_at=min(KILL_AT, what.ticks - 1))
+    name = journal_name(
+        dataclasses.replace(config, settings=config.settings.model_copy(update={"venue": "sandbox"})), "paper"
+    )
+    journal = open_journal(config, name, clock)
+    resumed_at = journal.account.decided_at or what.start
+    journal.close()
+    begun = clock.monotonic()
+    again = dataclasses.replace(what, begin_at=Micros(resumed_at + 60 * SECOND), ticks=what.ticks - first["ticks"])
+    back: list[float] = []
+    last = _child(config, again, told=lambda: back.append(clock.monotonic() - begun))
+    journal = open_journal(config, name, clock)
+    try:
+        entries = journal.verify()
+        journal.account.ledger.audit()
+    finally:
+        journal.close()
+    done = last["done"]
+    return KilledHour(
+        minutes=what.ticks, killed_at=first["ticks"], back_s=back[0] if back else 0.0,
+        orders=sum(done["orders"].values()), fills=done["fills"], positions=done["positions"],
+        doubled=done["strangers"], equity_e6=done["equity_e6"], deposits_e6=done["accounts"]["deposits"],
+        entries=entries, runs=(first["run"], done["run"]),
+    )  # fmt: skip
+
+
+def _child(
+    config: Config, what: Simulation, *, stop_at: int = 0, told: Callable[[], None] | None = None
+) -> dict[str, Any]:
+    """Run a bot in a process of its own; with `stop_at` kill it once it made so many ticks and has sent an order."""
+    words = [str(config.home.root), what.scenario, str(what.seed), str(what.start), str(what.ticks)]
+    command = [sys.executable, "-m", "edgeworth.app.paper_hour", *words]
+    last: dict[str, Any] = {}
+    with subprocess.Popen(  # noqa: S603  (our own module)
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        for line in process.stdout or ():
+            last = json.loads(line)
+            if told is not None and last.get("ticks") == 1:
+                told()
+            if stop_at and last.get("ticks", 0) >= stop_at and last.get("orders", 1):
+                process.kill()
+                break
+        said = (process.stderr.read() if process.stderr else "").strip()
+    if last.get("failed") == "no-markets":
+        raise DataError("no-markets", last["message"])
+    if "ticks" not in last and "done" not in last:
+        raise DataError("demo-trading-failed", last.get("message") or said[-500:] or "the bot ended without a word")
+    return last
+
+
+def main(arguments: list[str]) -> None:
+    """Run a bot as `_child` asks: home, scenario, seed, start, ticks; a JSON line a tick and one at the end."""
+    home, scenario, seed, start, ticks = arguments
+    config = configuration.load(home=Path(home))
+    what = Simulation(scenario, int(seed), ticks=int(ticks), begin_at=Micros(int(start)))
+
+    def told(opened: Session) -> None:
+        line = {"ticks": opened.bot.ticks, "orders": len(opened.bot.account.by_id), "run": opened.run}
+        print(json.dumps(line), flush=True)  # noqa: T201  (read by the process that started this one)
+
+    try:
+        last: dict[str, Any] = {"done": run_simulation(config, what, Request(), told)}
+    except EdgeworthError as error:
+        last = {"failed": error.code, "message": error.message}
+    print(msgspec.json.encode(last).decode(), flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

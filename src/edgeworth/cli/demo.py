@@ -15,9 +15,10 @@ from edgeworth.cli.progress import for_context
 )
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of the world and the bootstrap; 7 by default.")
 @click.option("--files", is_flag=True, help="Import the world's dumps instead of collecting over the venue's protocol.")
+@click.option("--no-trade", is_flag=True, help="Leave out the hour of paper trading at the end.")
 @click.option("--about", is_flag=True, help="Say what the world holds and which biases are planted, then stop.")
 @click.pass_context
-def command(ctx: click.Context, scenario: str, seed: int | None, files: bool, about: bool) -> None:
+def command(ctx: click.Context, scenario: str, seed: int | None, files: bool, no_trade: bool, about: bool) -> None:
     """Simulate a venue, collect from it, backtest every strategy, write the report, compare with the truth.
 
     No account, no network, no question. Everything lies in the folder `demo` of the home.
@@ -48,8 +49,13 @@ def command(ctx: click.Context, scenario: str, seed: int | None, files: bool, ab
             out.print(f"[green] ok[/green] {step:<9} ", end="")
             out.print(f"{words}   {seconds:.1f} s", markup=False, soft_wrap=True)
 
-    found = run_demo(config, scenario, number, (for_context(ctx), SystemClock(), say), files=files)
-    following = ("edgeworth data ls", "edgeworth backtest crypto-favorite-fade", "edgeworth init strategy my-rule")
+    found = run_demo(config, scenario, number, (for_context(ctx), SystemClock(), say), files=files, trade=not no_trade)
+    following = (
+        "edgeworth data ls",
+        "edgeworth backtest crypto-favorite-fade",
+        "edgeworth init strategy my-rule",
+        "edgeworth trade status",
+    )
     if wants_json(ctx):
         emit(ctx, "demo", found.to_dict(), next_commands=following)
         return

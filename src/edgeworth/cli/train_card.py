@@ -58,8 +58,8 @@ def _data(card: Mapping[str, Any]) -> list[str]:
         gaps = sorted((row for row in features if row["known"] < 0.95), key=lambda row: row["known"])
         text = f"features   {len(features)} columns"
         if gaps:
-            text += "; often unknown: " + ", ".join(f"{row['name']} {1 - row['known']:.0%}" for row in gaps[:5])
-            text += f" and {len(gaps) - 5} more" if len(gaps) > 5 else ""
+            text += "; often unknown: " + ", ".join(f"{row['name']} {1 - row['known']:.0%}" for row in gaps[:4])
+            text += f" and {len(gaps) - 4} more" if len(gaps) > 4 else ""
         lines.append(text)
     return lines
 

@@ -162,6 +162,7 @@ CODES: dict[str, CodeDoc] = {
     "replay-differs": CodeDoc(
         "A recorded run decides differently when it is decided again.", "report it with edgeworth trade check --json"
     ),
+    "demo-trading-failed": CodeDoc("The demo's bot ended early.", "edgeworth demo --no-trade; please report it"),
     "bad-ticks": CodeDoc("A recording of ticks cannot be read.", "restore the file, or begin a new run"),
     "model-not-compiled": CodeDoc(
         "A model cannot be compiled for single rows: it has a member of another kind, or its compiled form disagrees.",

@@ -249,7 +249,8 @@ class Account:
             order.settle()
         order.updated_at = max(order.updated_at, at)
         money, shares = order.need()
-        self.ledger.post(cash=order.reserved_e6 - money, reserved=money - order.reserved_e6)
+        if money != order.reserved_e6:
+            self.ledger.post(cash=order.reserved_e6 - money, reserved=money - order.reserved_e6)
         token = order.intent.instrument.token
         if shares != order.held_e6:
             self.held[token] = self.held.get(token, 0) + shares - order.held_e6

@@ -20,6 +20,8 @@ ASSETS: Final = ("cash", "reserved", "suspense")  # besides one position account
 SOURCES: Final = ("deposits", "realised", "rewards")
 ACCOUNTS: Final = (*ASSETS, "positions", *SOURCES, "fees")
 
+_SIGN: Final = dict.fromkeys((*ASSETS, "positions", "fees"), 1) | dict.fromkeys(SOURCES, -1)
+
 LotKey = tuple[Micros, str]
 
 
@@ -125,10 +127,9 @@ class Ledger:
 
     def post(self, **amounts: int) -> None:
         """Add amounts to accounts; raises DataError ledger-unbalanced unless both sides of the invariant agree."""
-        assets = sum(amounts.get(name, 0) for name in (*ASSETS, "positions"))
-        sources = sum(amounts.get(name, 0) for name in SOURCES) - amounts.get("fees", 0)
-        if assets != sources:
-            raise DataError("ledger-unbalanced", f"a posting of {assets} against {sources}: {amounts}")
+        balance = sum(amount * _SIGN[name] for name, amount in amounts.items())
+        if balance:
+            raise DataError("ledger-unbalanced", f"a posting that is {balance} out of balance: {amounts}")
         for name, amount in amounts.items():
             self.accounts[name] += amount
 

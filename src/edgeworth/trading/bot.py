@@ -22,7 +22,6 @@ from edgeworth.trading import record
 from edgeworth.trading.account import Account
 from edgeworth.trading.choice import Chooser
 from edgeworth.trading.desk import EQUITY_NOTE, Baselines, RiskDesk, rebased
-from edgeworth.trading.exposure import Position
 from edgeworth.trading.feed import Watcher
 from edgeworth.trading.halts import Halt, HaltCause, TradingState, overall
 from edgeworth.trading.journal import Journal
@@ -30,7 +29,7 @@ from edgeworth.trading.manager import OrderManager, Outcome
 from edgeworth.trading.proving import Proving
 from edgeworth.trading.record import Held, Inputs, Line, Recorder
 from edgeworth.trading.risk import MachineView, MarketView, World
-from edgeworth.trading.sizing import Purse
+from edgeworth.trading.sizing import purse_of
 
 BREAKERS_NOTE: Final = "breakers"
 FLATTEN_NOTE: Final = "flatten"
@@ -80,7 +79,7 @@ def _ignore(_line: Line) -> None:
 
 
 class Bot:
-    """Run ticks until told to stop. `outcomes` counts by code what became of intents, `on_tick` is told of every tick."""
+    """Run ticks until told to stop. `outcomes` counts intents by code, `on_tick` is told of every tick."""
 
     def __init__(self, parts: Parts, settings: BotSettings) -> None:
         self.parts, self.settings = parts, settings
@@ -181,38 +180,12 @@ class Bot:
         account, watcher = self.account, self.parts.watcher
         ends = {one.market_no: watcher.scheduled_end(one.market_no) for one in self.parts.chooser.directory}
         return Inputs(
-            purse=self._purse(account),
+            purse=purse_of(self.parts.desk, account),
             held=tuple(self._held(account)),
             taken=self._taken(account),
             ends={number: end for number, end in ends.items() if end is not None},
             flatten=FLATTEN_NOTE in account.notes,
         )
-
-    def _purse(self, account: Account) -> Purse:
-        desk, directory = self.parts.desk, self.parts.chooser.directory
-        equity = desk.equity_e6(account)
-        base = Baselines.of(account)
-        purse = Purse(
-            equity_e6=equity,
-            peak_e6=max(equity, base.peak_e6 if base else equity),
-            free_e6=int(account.spendable_e6()),
-        )
-        positions = []
-        rows = [(token, max(one.cost_e6, 0)) for token, one in account.ledger.positions.items() if one.shares_e6]
-        rows += [(one.intent.instrument.token, one.reserved_e6) for one in account.open.values() if one.intent.is_buy]
-        for token, money in rows:
-            leg = directory.leg(token)
-            group = directory.group(-1 if leg is None else leg[0])
-            free = purse.free_e6
-            purse.spend(group, money)
-            purse.free_e6 = free  # what is free is known already
-            held = account.ledger.positions.get(token)
-            if leg is not None and held is not None and held.shares_e6 and money == max(held.cost_e6, 0):
-                positions.append(
-                    Position(market_no=leg[0], is_yes=leg[1], shares_e6=held.shares_e6, cost_e6=held.cost_e6)
-                )
-        purse.positions = tuple(positions)
-        return purse
 
     def _held(self, account: Account) -> list[Held]:
         found = []
@@ -270,6 +243,10 @@ class Bot:
             world = self._world(intent, line)
             outcome = await self.parts.manager.submit(intent, self.parts.desk.check(intent, world))
             self._count(outcome.code)
+            denied = self.parts.desk.decision
+            halt = denied.halt(self.parts.clock.now()) if denied is not None and outcome.order is None else None
+            if halt is not None and not any(one.cause is halt.cause for one in self.account.standing()):
+                self.parts.journal.record_halt(halt)
             self._answered(intent, outcome, line)
 
     def _world(self, intent: Intent, line: Line) -> World:

@@ -1,9 +1,12 @@
 """What everybody who learns from the venue does with it: write it down, and halt on what cannot be true."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 from edgeworth.core.clock import Clock
 from edgeworth.core.orders import FillReport, OrderReport
+from edgeworth.core.units import UsdE6
+from edgeworth.trading import events as ev
 from edgeworth.trading.account import Account
 from edgeworth.trading.halts import HaltCause, Resume, TradingState, lift, raise_halt
 from edgeworth.trading.journal import Journal
@@ -33,6 +36,19 @@ class Intake:
         for halt in standing:
             self.journal.record_lift(lift(halt, Resume.OPERATOR, who, reason, self.clock.now()))
         return len(standing)
+
+    def clear_suspense(self, what: Literal["deposit", "reward", "realised"], who: str) -> UsdE6:
+        """Say what the money in suspense was, as an operator; returns the amount, positive if we have more for it.
+
+        `deposit` is also a withdrawal, `realised` a gain or loss that nothing else explains. Halts stay.
+        """
+        amount, now = UsdE6(-self.account.ledger["suspense"]), self.clock.now()
+        if amount:
+            move = f"suspense:{now}"
+            self.journal.record_money(
+                ev.Moved(at=now, move_id=move, what=what, usd_e6=amount, from_suspense=True, text=who)
+            )
+        return amount
 
     def take_reports(self, reports: Sequence[OrderReport], source: str) -> None:
         """Write down what the venue says about orders."""

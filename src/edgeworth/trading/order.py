@@ -195,18 +195,24 @@ class Order:
     @property
     def settled(self) -> bool:
         """Tell whether nothing about it can change any more, as far as is known."""
-        ended = self.is_full or (bool(self.closed) and (self.final or self.closed == "rejected"))
+        ended = self.final or self.closed == "rejected" or (self.is_full and not self.spends_dollars)
         return ended and not self.unseen_e6 and all(fill.terminal for fill in self.fills.values())
+
+    @property
+    def spends_dollars(self) -> bool:
+        """Tell whether it is an amount of dollars: a purchase that does not rest gets more shares where it is cheaper."""
+        return self.intent.is_buy and self.intent.time_in_force in _AT_ONCE
 
     def need(self) -> tuple[int, int]:
         """Return (dollars, shares of its token) that must stay set aside for it."""
         unseen, wanted = self.unseen_e6, self.intent
-        if not unseen:
-            return 0, 0
-        if not wanted.is_buy:
-            return 0, unseen
         terms = wanted.instrument
         fee = NO_FEE if wanted.post_only else FeeTerms.of(terms.fee_rate_e6, terms.fee_exponent_e6)
+        if self.spends_dollars and not self.final and self.closed != "rejected":
+            spent = sum(fill.paid_e6 + fill.fee_e6 for fill in self.fills.values())
+            return max(reserve_e6(wanted.price_e4, wanted.shares_e6, fee) - spent, 0), 0
+        if not wanted.is_buy:
+            return 0, unseen
         return reserve_e6(wanted.price_e4, unseen, fee), 0
 
     def hear(self, report: OrderReport, *, direct: bool) -> bool:

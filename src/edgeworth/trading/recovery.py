@@ -121,7 +121,8 @@ class Recovery:
         for order in self._intake.account.open.values():
             if not order.order_id or order.order_id in listed:
                 continue
-            if order.closed and not order.final and order.updated_at <= taken_at - self._lag:
+            ended = order.closed or order.is_full
+            if ended and not order.final and order.updated_at <= taken_at - self._lag:
                 done.append(order.order_id)
             elif order.state in RESTING and order.updated_at < taken_at:
                 self.missing.add(order.order_id)

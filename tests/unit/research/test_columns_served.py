@@ -71,7 +71,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Home:
     numbers = store_panel(place, *data)
     candles(place, NOW)
     chosen = [number for number in numbers.values() if number % 3 == 0]
-    write_snapshots(place, snapshots(chosen, START + 380 * DAY, NOW))
+    write_snapshots(place, snapshots(chosen, START + 410 * DAY, NOW))
     panel, outcomes = load_panel(place)
     plan = Plan(time_points=(1.0, 3.0, 5.0), features=FEATURES, providers=WITH)
     rows = build(panel, outcomes, plan, Shelf(place).columns(WITH))

@@ -3,11 +3,11 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.deeds import CASH, SHARE, T0, allow, fill, instrument, intent, opened, sent
+from tests.support.deeds import CASH, SHARE, T0, allow, fill, instrument, intent, opened, report, sent
 
 from edgeworth.core.clock import ManualClock
 from edgeworth.core.errors import DataError
-from edgeworth.core.orders import OrderState
+from edgeworth.core.orders import OrderState, TimeInForce
 from edgeworth.trading import events as ev
 from edgeworth.trading.account import fold
 from edgeworth.trading.accounting import Ledger, Lot, net
@@ -217,6 +217,24 @@ def test_the_portfolio_adds_up(journal):
     (far, yes) = found.positions
     assert (yes.pending_e6, yes.sellable_e6, yes.average_e4) == (10 * SHARE, 0, 4_000)
     assert (far.instrument, far.mark_e4, far.value_e6) == (None, None, 1_000_000)
+
+
+def test_a_purchase_that_does_not_rest_is_an_amount_of_dollars(journal):
+    """Ten shares at up to 0.50 are five dollars: at 0.40 they buy ten shares for four, and may go on buying."""
+    order_id = sent(journal, intent(tif=TimeInForce.FAK, price=5_000, shares=10))
+    bought(journal, fill("a", order_id, price=4_000, shares=10))
+    order = journal.account.order(order_id)
+    assert (order.state, order.reserved_e6) == (OrderState.MATCHED, 1_000_000)
+    bought(journal, fill("b", order_id, price=4_000, shares=2.5))
+    assert (order.reserved_e6, order.filled_e6) == (0, 12_500_000)
+    journal.record_reports([report(order_id, "matched", matched=12.5)], "submit")
+    assert (order.final, order.settled) == (True, False)
+    bought(
+        journal,
+        *(fill(name, order_id, price=4_000, shares=n, settlement="confirmed") for name, n in (("a", 10), ("b", 2.5))),
+    )
+    assert "i1" not in journal.account.open
+    assert order.state is OrderState.CONFIRMED
 
 
 def test_a_denied_intent_moves_nothing(journal):

@@ -119,6 +119,11 @@ def test_a_difference_that_lasts_goes_to_suspense_and_halts():
         assert bench.causes == [HaltCause.LEDGER_DIFFERENCE]
         assert (await bench.minutes(1)).clean
         assert len(bench.causes) == 1
+        intake = bench.recovery._intake
+        assert intake.clear_suspense("deposit", "me") == 7_000_000
+        assert intake.clear_suspense("deposit", "me") == 0
+        assert (bench.ledger["suspense"], bench.ledger["deposits"]) == (0, CASH + 7_000_000)
+        assert (intake.resume("me", "it was a deposit"), bench.causes) == (1, [])
 
     Bench().run(story)
 
