@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Iterator
 
+import msgspec
 import pytest
 from tests.contract.test_store_contract import empty_server
 from tests.support.deeds import CASH, T0, affordable, allow, fill, intent, opened, prepared, report, sent
@@ -127,6 +128,20 @@ def test_the_same_intent_is_reserved_once(open_journal):
         assert journal.reserve(intent(), 8, allow(intent())).code == "intent-known"
     assert second.account.orders["i1"].salt == 7
     assert second.account.ledger["reserved"] == 5_000_000
+
+
+@pytest.mark.parametrize(
+    "change", [{"shares_e6": 11_000_000}, {"shares_e6": 0}, {"price_e4": 4_000}, {"intent_id": "x"}]
+)
+def test_a_check_may_allow_less_and_nothing_else(change):
+    journal = MemoryJournal(MemoryDisk(), ManualClock(T0))
+    opened(journal)
+    other = msgspec.structs.replace(intent(), **change)
+    with pytest.raises(DataError) as caught:
+        journal.reserve(intent(), 7, allow(other))
+    assert caught.value.code == "order-bad"
+    assert journal.account.orders == {}
+    assert journal.verify() == 1
 
 
 def test_what_says_nothing_new_is_not_written(open_journal):

@@ -90,6 +90,6 @@ def test_learning_and_directions_need_no_recorded_data(edgeworth: Run, home: Pat
     text = (tmp_path / "docs" / "evidence.md").read_text()
     assert "| folds by market | 0.80" in text
     assert "| coins that walk at random | touch, ensemble |" in text
-    assert text.count("| RAISED |") == 1
+    assert text.count("| RAISED |") == 2
     assert "`volume_trend_smoothed`" in text
     assert "| recorded |" not in text

@@ -1,6 +1,6 @@
 """No sequence of events takes an order off its table, out of proof, or the ledger out of balance."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.deeds import T0, allow, fill, intent, opened, prepared, report
 
@@ -71,7 +71,6 @@ def refused(journal, wanted, deed):
     return ""
 
 
-@settings(max_examples=100)
 @given(
     st.sampled_from(list(TimeInForce)),
     st.booleans(),

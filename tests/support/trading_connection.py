@@ -1,6 +1,7 @@
 """One process's end of the wire to the model venue: what gets lost, delayed, repeated and misunderstood on the way."""
 
 import asyncio
+import functools
 import hashlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
@@ -34,8 +35,12 @@ class UserChannel:
         self.venue, self.queue, self.open = venue, asyncio.Queue[AccountEvent](), True
         self.deaf_since: int | None = None
         self.queue.put_nowait(ContinuityLost(venue.clock.now(), venue.clock.now()))
+        self.frozen = (0, 0)
         if venue.random.random() < 0.3:
             venue.later(venue.random.uniform(1, 90), self._break)
+        if venue.random.random() < 0.3:  # the socket answers every ping and says nothing
+            begin = venue.now + round(venue.random.uniform(0, 60) * SECOND)
+            self.frozen = begin, begin + round(venue.random.uniform(20, 90) * SECOND)
 
     def send(self, event: AccountEvent) -> None:
         draw, faults = self.venue.random, self.venue.faults
@@ -45,7 +50,8 @@ class UserChannel:
                 self.venue.later(draw.uniform(1, 20) if late else draw.uniform(0.01, 0.4), self._arrive, event)
 
     def _arrive(self, event: AccountEvent) -> None:
-        if self.open and self.deaf_since is None:
+        begin, end = self.frozen
+        if self.open and self.deaf_since is None and not begin <= self.venue.now < end:
             if not isinstance(event, ContinuityLost):
                 event = msgspec.structs.replace(event, known_at=self.venue.clock.now())
             self.queue.put_nowait(event)
@@ -117,8 +123,8 @@ class Connection:
     async def prepare(self, intent: Intent, salt: int) -> PreparedOrder:
         self._alive()
         self.venue.wanted[intent.intent_id] = intent
-        slow = self.venue.random.random() < 0.2  # the signer has a queue
-        await self.venue.clock.sleep(self.venue.random.uniform(1, 8) if slow else 0.001)
+        slow = intent.intent_id in self.venue.slow or self.venue.random.random() < 0.1  # the signer has a queue
+        await self.venue.clock.sleep(self.venue.random.uniform(2, 8) if slow else 0.001)
         self._alive()
         item = intent.instrument
         wire = Wire(
@@ -144,23 +150,27 @@ class Connection:
         if self._pulse is None or venue.now - self._pulse > PULSE * SECOND or not self._agreed:
             venue.blame(f"{order.order_id} left without a heartbeat")
         roll = venue.random.random()
-        work = lambda: self._accept(order)
+        work = functools.partial(self._accept, order)
         for chance, fate in (
             (faults.lost, "lost"), (faults.late, "late"), (faults.restarting, "restarting"),
             (faults.limited, "limited"), (faults.response_lost, "response lost"), (faults.server_error, "error"),
         ):  # fmt: skip
             roll -= chance
             if roll < 0:
-                return await self._misfortune(fate, work, order.expires_at is not None)
+                return await self._misfortune(fate, work, order)
         return await self._ask(work)
 
-    async def _misfortune(self, fate: str, work: Callable[[], OrderReport], expires: bool) -> OrderReport:
+    async def _misfortune(self, fate: str, work: Callable[[], OrderReport], order: PreparedOrder) -> OrderReport:
         draw = self.venue.random
         if fate == "lost":
             await self._silence(None)
         if fate == "late":
             # only an expiry ends for certain what may still be under way
-            await self._silence(work, draw.uniform(4, 250) if expires and draw.random() < 0.4 else draw.uniform(4, 45))
+            self.venue.under_way.add(order.order_id)
+            await self._silence(
+                functools.partial(self._arrive_late, order),
+                draw.uniform(4, 250) if order.expires_at and draw.random() < 0.4 else draw.uniform(4, 45),
+            )
         if fate == "response lost":
             await self._silence(work)
         if fate == "limited":
@@ -168,6 +178,10 @@ class Connection:
         if fate == "restarting":
             return await self._ask(_after(work if draw.random() < 0.1 else None, Unknown("venue-restarting", "425")))
         return await self._ask(_after(work, Unknown("venue-unavailable", "500 order timed out")))
+
+    def _arrive_late(self, order: PreparedOrder) -> OrderReport:
+        self.venue.under_way.discard(order.order_id)
+        return self._accept(order)
 
     def _accept(self, order: PreparedOrder) -> OrderReport:
         mode, wire = self.venue.mode(), msgspec.json.decode(order.body, type=Wire)
@@ -250,7 +264,7 @@ class Connection:
         complete = draw.random() >= venue.faults.incomplete
         if not complete:
             orders, fills = orders[: len(orders) // 2], fills[: len(fills) // 2]
-            shares = dict(list(shares.items())[::2])
+            shares = dict(list(shares.items())[draw.randrange(2) :: 2])
         self._agreed = (
             self._agreed
             or (complete and not self._lost)

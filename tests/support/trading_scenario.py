@@ -22,6 +22,7 @@ class Scenario:
     intents: list[tuple[float, Intent]] = field(default_factory=list)
     cancels: list[tuple[float, str]] = field(default_factory=list)
     doubts: list[tuple[float, str]] = field(default_factory=list)  # cancelled as soon as they are UNKNOWN
+    slow: set[str] = field(default_factory=set)
     kill: float | None = None
     crash_chance: float = 0.0
     most_crashes: int = 12
@@ -30,9 +31,16 @@ class Scenario:
     pays_out: tuple[str, int] | None = None
     stops: list[float] = field(default_factory=list)  # orderly ends of the program, followed by another start
 
+    def on_its_way(self, draw: random.Random) -> float:
+        """Choose an instant at which an order is between decision and sending, and make that take long."""
+        at, intent = draw.choice(self.intents)
+        self.slow.add(intent.intent_id)
+        return at + draw.uniform(0.1, 2)
+
     def plan(self, venue: ModelVenue) -> None:
         """Give the world what happens without us."""
         draw = random.Random(f"world/{self.seed}")
+        venue.slow = self.slow
         if draw.random() < 0.25:
             quiet = [("restarting", draw.uniform(10, 50)), ("post-only", draw.uniform(10, 40))]
             other = [(draw.choice(("cancel-only", "disabled")), draw.uniform(10, 40))]
@@ -40,7 +48,7 @@ class Scenario:
         if draw.random() < 0.35:
             venue.restart_engine(draw.uniform(0, LAST), [("paused", draw.uniform(10, 25))])
         if self.deafness is not None:
-            begin = venue.now + round(self.deafness * SECOND)
+            begin = venue.now + round(max(0.0, self.deafness) * SECOND)
             venue.deafness = begin, begin + draw.randrange(10, 35) * SECOND
         if self.meddling:
             for _ in range(draw.choice((1, 1, 2))):
@@ -74,11 +82,11 @@ def draw_scenario(seed: int) -> Scenario:
     found.intents.sort(key=lambda entry: entry[0])
     found.cancels.sort()
     if draw.random() < 0.25:
-        # half of the kills come just when an order is on its way
-        on_its_way = draw.choice(found.intents)[0] + draw.uniform(0, 4)
-        found.kill = on_its_way if draw.random() < 0.5 else draw.uniform(5, LAST)
+        # most of the kills come just when an order is on its way
+        found.kill = found.on_its_way(draw) if draw.random() < 0.6 else draw.uniform(5, LAST)
     found.crash_chance = draw.choice((0.0, 0.02, 0.05, 0.1))
-    found.deafness = draw.uniform(5, LAST) if draw.random() < 0.2 else None
+    if draw.random() < 0.3:
+        found.deafness = found.on_its_way(draw) - draw.uniform(0, 8) if draw.random() < 0.6 else draw.uniform(5, LAST)
     found.meddling = draw.random() < 0.2
     found.stops = sorted(draw.uniform(0, 2 * LAST) for _ in range(draw.choice((0, 0, 1, 2))))
     return found
@@ -87,7 +95,7 @@ def draw_scenario(seed: int) -> Scenario:
 def _intent(draw: random.Random, number: int, at: float, items: list) -> Intent:
     buys = draw.random() < 0.65
     item = items[draw.randrange(3)] if buys else items[draw.choice((1, 2))]
-    kind = TimeInForce.GTD if draw.random() < 0.85 else draw.choice((TimeInForce.FAK, TimeInForce.FOK))
+    kind = TimeInForce.GTD if draw.random() < 0.75 else draw.choice((TimeInForce.FAK, TimeInForce.FOK))
     created = START + round(at * SECOND)
     return Intent(
         intent_id=f"intent-{number}", instrument=item, is_buy=buys, strategy="simulated",

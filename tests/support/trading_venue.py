@@ -52,7 +52,7 @@ class Faults:
     event_twice: float = 0.08
     event_late: float = 0.08
     read_fails: float = 0.05
-    incomplete: float = 0.1
+    incomplete: float = 0.2
     stale: float = 0.05
     cancel_fails: float = 0.12
     heartbeat_fails: float = 0.02
@@ -147,6 +147,8 @@ class ModelVenue:
         self.outside: list[FillReport] = []
         self.meddled = False
         self.payouts: dict[str, int] = {}
+        self.slow: set[str] = set()  # intents that take long to sign
+        self.under_way: set[str] = set()  # orders whose first bytes have not arrived yet
         self.deafness: tuple[int, int] | None = None
         self._money: list[tuple[int, int, dict[str, int]]] = [(int(clock.now()), cash_e6, dict(shares))]
         self._subscribers: list[Channel] = []
@@ -198,7 +200,9 @@ class ModelVenue:
         wire = msgspec.json.decode(body, type=Wire)
         if wire.expires_at is not None and wire.expires_at - EARLY <= self.now:
             raise Rejected("venue-refused", "invalid expiration")
-        if self.mode() == "paused" or self.random.random() < self.faults.refused:
+        # a repetition that overtakes its first sending is refused more often than chance would have it
+        unlucky = 0.4 if order_id in self.under_way else self.faults.refused
+        if self.mode() == "paused" or self.random.random() < unlucky:
             raise Rejected("venue-refused", "the market is not yet ready to process new orders")
         found = self.orders.get(order_id)
         if found is not None:
@@ -224,11 +228,13 @@ class ModelVenue:
         return self.report(order)
 
     def _twice(self, order: Order) -> OrderReport:
-        """Answer the same bytes again: accepted, that is certain; what became of it the refusal does not say."""
-        if order.open or self.random.random() < 0.5:
+        """Answer the same bytes again: it is a duplicate, or filled or cancelled; what became of it is not said."""
+        roll = 0.0 if order.open else self.random.random()
+        if roll < 0.4:
             return self.report(order)
-        bare = self.report(order)
-        return msgspec.structs.replace(bare, status="delayed", matched_e6=0, trade_ids=())
+        if roll < 0.6:
+            raise Rejected("venue-refused", "order filled or cancelled")
+        return msgspec.structs.replace(self.report(order), status="delayed", matched_e6=0, trade_ids=())
 
     def _check(self, wire: Wire) -> None:
         if wire.buy:

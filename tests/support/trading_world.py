@@ -29,6 +29,7 @@ from tests.support.trading_scenario import CASH, LAST, SHARES, START, draw_scena
 from tests.support.trading_venue import Faults, ModelVenue, Order, cash_of
 
 CANCELLED_WITHIN = 80.0  # seconds
+WEIGHTS = {"venue.before-send": 1.0, "venue.after-send": 4.0}  # commits are many, answers are few
 PATIENCE = 1_200.0  # virtual seconds until everything must have come to rest
 
 
@@ -135,7 +136,7 @@ class Program:
         self.spawn(self.manager.run)
         for at, intent in world.scenario.intents:
             late = self.number > 1 and at < world.seconds
-            if late and world.draw.random() < 0.2:
+            if late and world.draw.random() < 0.15:
                 world.answered.add(intent.intent_id)  # nobody wants it any more
             if intent.intent_id not in world.answered:
                 self.spawn(self._submit, at, intent)
@@ -295,7 +296,7 @@ class World:
     def knows(self, order_id: str) -> bool:
         """Tell whether the disk names an order: what is only in memory does not count."""
         needle = order_id.encode()
-        return any(needle in entry.body for entry in self.disk.entries)
+        return any(entry.kind == "signed" and needle in entry.body for entry in self.disk.entries)
 
     def _silent(self) -> bool:
         """Tell whether a halt stands on the disk."""
@@ -339,7 +340,7 @@ class World:
             program = Program(self, number)
             if await program.live():
                 break
-            pause = self.draw.uniform(0.1, 5) if self.draw.random() < 0.7 else self.draw.uniform(5, 60)
+            pause = self.draw.uniform(0.1, 5) if self.draw.random() < 0.8 else self.draw.uniform(5, 60)
             self.downtime += pause
             await self.clock.sleep(pause)
         judge_at_rest(self, program.journal)

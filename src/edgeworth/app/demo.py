@@ -19,7 +19,7 @@ from edgeworth.core.config import Config
 from edgeworth.core.errors import AccessError, DataError
 from edgeworth.core.paths import Home
 from edgeworth.core.progress import Progress
-from edgeworth.core.units import Micros
+from edgeworth.core.units import DAY, HOUR, Micros
 from edgeworth.sandbox.identity import conditions
 from edgeworth.sandbox.scenario import find_scenario
 from edgeworth.sandbox.world import World, generate
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from edgeworth.research.types import BacktestResult, Verdict
 
 MARKER = "demo.json"
-_TRADED = 240  # hours before the end of the world: its outcomes are not known yet then
+_FIRST_DAY, _LAST_DAY = 5, 120  # days before the world's end among which the hour of trading is chosen
 _VISIBLE = 0.005  # dollars per share; a smaller true edge is not worth a word
 Say = Callable[[str, str, float], None]
 
@@ -113,23 +113,35 @@ def run_demo(
     _stamp(clock, say, step, "report", str(report["html"]))
     findings = _compare(world, result)
     step = clock.monotonic()
-    traded = _trade(config, home, (scenario, seed), clock) if trade else None
-    if traded is not None:
-        _stamp(clock, say, step, "trade", traded.sentence)
+    traded = _trade(config, home, world, (scenario, seed), clock) if trade else None
+    if trade:
+        _stamp(clock, say, step, "trade", traded.sentence if traded else "no market of this world was open then")
     return DemoResult(home, result, report, findings, truth, clock.monotonic() - begun, traded)
 
 
-def _trade(config: Config, home: Home, world: tuple[str, int], clock: Clock) -> "KilledHour | None":
+def _trade(config: Config, home: Home, world: World, named: tuple[str, int], clock: Clock) -> "KilledHour | None":
     """Let the bot trade an hour of the same world on paper; None where no market is open then."""
     from edgeworth.app.paper_hour import Simulation, killed_hour
 
-    what = Simulation(*world, hours_before_end=_TRADED)
+    what = Simulation(*named, hours_before_end=24 * _busiest_day(world))
     try:
         return killed_hour(dataclasses.replace(config, home=home), what, clock)
     except DataError as error:
         if error.code == "no-markets":
             return None
         raise
+
+
+def _busiest_day(world: World) -> int:
+    """Return how many days before its end a world has most open markets; their outcomes are not known then."""
+    arrays, end = world.arrays, world.scenario.end
+    days = range(_FIRST_DAY, _LAST_DAY + 1)
+
+    def busy(day: int) -> int:
+        t = end - day * DAY
+        return int(((arrays.created_at <= t) & (arrays.proposed_at > t + HOUR)).sum())
+
+    return max(days, key=busy)
 
 
 def _stamp(clock: Clock, say: Say, begun: float, step: str, words: str) -> float:

@@ -167,7 +167,7 @@ def killed_hour(config: Config, what: Simulation, clock: Clock) -> KilledHour:
 def _child(
     config: Config, what: Simulation, *, stop_at: int = 0, told: Callable[[], None] | None = None
 ) -> dict[str, Any]:
-    """Run a bot in a process of its own; with `stop_at` kill it once it made so many ticks and has sent an order."""
+    """Run a bot in a process of its own; with `stop_at` kill it once it made so many ticks."""
     words = [str(config.home.root), what.scenario, str(what.seed), str(what.start), str(what.ticks)]
     command = [sys.executable, "-m", "edgeworth.app.paper_hour", *words]
     last: dict[str, Any] = {}
@@ -178,7 +178,7 @@ def _child(
             last = json.loads(line)
             if told is not None and last.get("ticks") == 1:
                 told()
-            if stop_at and last.get("ticks", 0) >= stop_at and last.get("orders", 1):
+            if stop_at and last.get("ticks", 0) >= stop_at:
                 process.kill()
                 break
         said = (process.stderr.read() if process.stderr else "").strip()

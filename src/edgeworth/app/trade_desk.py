@@ -26,6 +26,7 @@ from edgeworth.store.instance import BOT, holder
 from edgeworth.trading import events as ev
 from edgeworth.trading import record
 from edgeworth.trading.account import Account
+from edgeworth.trading.bot import FLATTEN_NOTE
 from edgeworth.trading.cancelling import Swept
 from edgeworth.trading.desk import Baselines
 from edgeworth.trading.halts import HaltCause, Resume, TradingState, lift, overall, raise_halt
@@ -211,12 +212,14 @@ def reconcile(at: Desk) -> dict[str, Any]:
 
 
 def flatten(at: Desk, reason: str, who: str) -> dict[str, Any]:
-    """Stop entries, cancel everything, then sell what may be sold at the best bids; nothing is sold on paper books."""
-    if at.mode == "paper":
-        raise UsageError(
-            "bad-option", "a paper account is flattened by its bot", "edgeworth trade run --paper --flatten"
-        )
+    """Stop entries, cancel everything, then sell what may be sold at the best bids.
+
+    A running bot, and the next one of a paper account, sells at its next tick: books are known there.
+    """
     pause(at, f"flatten: {reason} ({who})")
+    if at.mode == "paper" or at.bot is not None:
+        at.journal.note(FLATTEN_NOTE, reason)
+        return {"requested": True, "bot": at.bot, "positions": len(positions(at))}
 
     async def work() -> dict[str, Any]:
         async with managed(at) as manager:

@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from edgeworth.app.homes import need_data
 from edgeworth.app.order_venues import live_venue, paper_venue, sandbox_venue
-from edgeworth.app.preflight import LiveCheck, Said
+from edgeworth.app.preflight import LiveCheck, Said, consent, require
 from edgeworth.app.signer import KeyPlan, key_plan
 from edgeworth.app.trading_reads import VenueReads
 from edgeworth.app.trading_replay import keep_base
 from edgeworth.app.venues import Connection, connect
 from edgeworth.core.clock import Clock
 from edgeworth.core.config import Config
-from edgeworth.core.errors import DataError, UsageError, VenueError
+from edgeworth.core.errors import DataError, Retryable, UsageError, VenueError
 from edgeworth.core.orders import Instrument, OrderVenue
 from edgeworth.core.panel import Panel
 from edgeworth.core.paths import Home
-from edgeworth.core.units import DAY, SECOND, Micros
+from edgeworth.core.units import DAY, MINUTE, SECOND, Micros
 from edgeworth.engine.types import EngineConfig
 from edgeworth.engine.walk import make_limits
 from edgeworth.store.aliases import names_of
@@ -34,6 +34,7 @@ from edgeworth.trading.choice import Chooser
 from edgeworth.trading.decider import Decider, Voice
 from edgeworth.trading.desk import RiskDesk
 from edgeworth.trading.feed import Watcher
+from edgeworth.trading.halts import TradingState, overall
 from edgeworth.trading.journal import ChainedJournal
 from edgeworth.trading.limits import Limits
 from edgeworth.trading.manager import Hooks, ManagerSettings, OrderManager
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
 Mode = Literal["paper", "sandbox", "live"]
 MODES: Final[tuple[Mode, ...]] = ("paper", "sandbox", "live")
 _LOOK_BACK: Final = 30 * DAY  # recorded ticks of earlier runs that still count as history
+_ASKED_AGAIN: Final = 5 * SECOND  # while something forbids orders
 _OLDEST: Final = 3_650 * DAY  # a market without a fresh stored price is watched, too: the bot asks for its book itself
 
 
@@ -104,6 +106,8 @@ async def session(
 
     Raises UsageError for words, DataError for the home, GateError live-refused, VenueError when nobody answers.
     """
+    if request.mode == "live":
+        require(consent(config, request.said, config.settings.wallet.funder))  # before any network
     made = connection or await connect(config)
     clock = made.clock
     async with contextlib.AsyncExitStack() as stack:
@@ -115,6 +119,7 @@ async def session(
             raise DataError("no-markets", "no open market of this home can be traded", "collect, or widen the filters")
         from edgeworth.venues.polymarket.clob_reads import Clob
         from edgeworth.venues.polymarket.gamma import Gamma
+        from edgeworth.venues.polymarket.orders import ClobVenue
 
         watcher = Watcher(VenueReads(Clob(made.http), Gamma(made.http), directory), directory, clock)
         venue = await stack.enter_async_context(_venue(config, request, made, (watcher, directory), show))
@@ -127,6 +132,8 @@ async def session(
         settings = config.settings
         desk = RiskDesk(Limits.of(settings), Ladder.of(settings.trading), directory, watcher.board.best_bid, clock)
         manager = _manager(config, request, journal, (venue, watcher, clock))
+        if isinstance(venue, ClobVenue):
+            venue.may_send = last_look(manager)
         rows = journal.account.notes.get(BREAKERS_NOTE, "").encode()
         engine = EngineConfig.of_settings(settings.costs, settings.risk)
         parts = Parts(
@@ -155,34 +162,81 @@ async def session(
 
 
 class Machine:
-    """Ask what holds for the venue as a whole and for this computer; the venue's clock is asked once a minute."""
+    """Ask what holds for the venue as a whole and for this computer.
+
+    Clock, place and account are asked once a minute, and every few seconds while one of them forbids orders, so that
+    trading goes on soon after. What cannot be asked stays as it was last heard; a clock never heard stops orders.
+    """
 
     def __init__(self, home: Home, venue: OrderVenue, clock: Clock, manager: OrderManager, *, real: bool) -> None:
         self._home, self._venue, self._clock, self._manager, self._real = home, venue, clock, manager, real
         self._skew: int | None = None
+        self._geoblocked = self._closed_only = False
         self._asked_at: int | None = None
 
     async def look(self) -> MachineView:
-        """Return how things are now; a clock that cannot be asked is unknown, and an unknown clock stops orders."""
+        """Return how things are now; cheap between two askings, so that every order may ask."""
         now = self._clock.now()
-        if self._asked_at is None or now - self._asked_at >= 60 * SECOND:
-            try:
-                before = self._clock.now()
-                theirs = await self._venue.server_time()
-                self._skew = (before + self._clock.now()) // 2 - theirs
-                self._asked_at = now
-            except VenueError:
-                self._skew = None
+        if self._asked_at is None or not 0 <= now - self._asked_at < (_ASKED_AGAIN if self._wrong() else MINUTE):
+            self._asked_at = now
+            await self._ask()
         age = self._manager.settings.heartbeat_age
         return MachineView(
             real=self._real,
-            venue=VenueState.NORMAL,
+            venue=self._state(),
+            geoblocked=self._geoblocked,
+            closed_only=self._closed_only,
             skew=self._skew,
             disk_free=shutil.disk_usage(self._home.root).free,
             needs_heartbeat=bool(age),
             heartbeat_at=self._manager.heart.at,
             feed_whole=self._manager.feed_whole,
         )
+
+    def _wrong(self) -> bool:
+        return self._geoblocked or self._closed_only or self._skew is None or abs(self._skew) > SKEW_WARNS
+
+    async def _ask(self) -> None:
+        from edgeworth.venues.polymarket.orders import ClobVenue
+
+        try:
+            before = self._clock.now()
+            theirs = await self._venue.server_time()
+            self._skew = (before + self._clock.now()) // 2 - theirs
+        except VenueError:
+            self._skew = None
+        if isinstance(self._venue, ClobVenue):
+            with contextlib.suppress(VenueError):
+                self._geoblocked = (await self._venue.place()).blocked
+            with contextlib.suppress(VenueError):
+                self._closed_only = await self._venue.reads.closed_only()
+
+    def _state(self) -> VenueState:
+        """Return what the venue takes now, as far as it has said."""
+        found = getattr(self._venue, "restriction", None)
+        if found is None or found.until <= self._clock.now():
+            return VenueState.NORMAL
+        return _RESTRICTED[found.kind]
+
+
+_RESTRICTED: Final = {
+    "restarting": VenueState.DISABLED,
+    "post-only": VenueState.POST_ONLY,
+    "cancel-only": VenueState.CANCEL_ONLY,
+    "disabled": VenueState.DISABLED,
+}
+
+
+def last_look(manager: OrderManager) -> Callable[[], None]:
+    """Return what is asked at the very instant an order leaves, behind every queue: it raises to keep it here."""
+
+    def look() -> None:
+        halted = overall(manager.account.standing()) is TradingState.HALTED
+        if halted or manager.heart.lost or not manager.recovery.ready:
+            reason = "trading is halted" if halted else "the venue may have lost us"
+            raise Retryable("order-kept", f"an order was kept here: {reason}", sent=False)
+
+    return look
 
 
 def _look(config: Config, request: Request, clock: Clock) -> "tuple[Look, list[Voice], dict[str, Any]]":
@@ -217,6 +271,7 @@ def _look(config: Config, request: Request, clock: Clock) -> "tuple[Look, list[V
         "rules": [identity(rule) for rule in rules],
         "model": voice.model_id if voice and voice.speaker else "",
         "settings": config.settings.model_dump(mode="json"),
+        "files": [name for name in names if name.endswith(".py")],
         "experience": [_learned(speaker) for speaker in look.speakers],
     }
     return look, voices, about

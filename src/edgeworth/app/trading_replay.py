@@ -4,6 +4,7 @@ The same `trading.choice` that decided then decides now, on the same lines; the 
 """
 
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,8 @@ def keep_base(folder: Path, panel: Panel, about: dict[str, Any], directory: Dire
     ends = {"market": owner, "known_at": panel.end_known_at, "value": panel.end_value}
     pl.DataFrame(ends).write_parquet(folder / _ENDS)
     panel.markets.write_parquet(folder / _MARKETS)
+    for name in about.get("files", ()):  # a rule from a file is kept with the run: the file may change
+        shutil.copy(Path(name).expanduser(), folder)
     watched = [msgspec.to_builtins(one) for one in directory]
     more = {"source": panel.source, "fingerprint": panel.fingerprint, "watched": watched}
     (folder / "run.json").write_text(json.dumps({**about, **more}), "utf-8")
@@ -96,7 +99,7 @@ def replay(home: Home, folder: Path) -> Replayed:
     from edgeworth.engine.walk import make_limits
 
     exits = make_limits(EngineConfig.of_settings(settings.costs, settings.risk))
-    chooser = Chooser(Decider(tail, voices_of(home, about, settings)), directory, Rules.of(settings), exits)
+    chooser = Chooser(Decider(tail, voices_of(home, folder, about, settings)), directory, Rules.of(settings), exits)
     ticks = opinions = intents = 0
     for line in record.read_lines(folder):
         again = chooser.choose(line.tick, line.inputs)
@@ -111,16 +114,17 @@ def _spelled(line: record.Line) -> tuple[str, ...]:
     return tuple(msgspec.json.encode(one).decode() for one in line.wanted)
 
 
-def voices_of(home: Home, about: dict[str, Any], settings: Settings) -> list[Voice]:
+def voices_of(home: Home, folder: Path, about: dict[str, Any], settings: Settings) -> list[Voice]:
     """Return who spoke in a run, with what they had learned then; raises DataError for a model that is gone."""
     from edgeworth.forecasting.learning import Record
     from edgeworth.research.batch_signals.beliefs import RuleSpeaker
     from edgeworth.research.batch_signals.forecaster import find_voice
     from edgeworth.strategies import registry
 
+    own = {rule.name: rule for path in sorted(folder.glob("*.py")) for rule in registry.from_file(path)}
     found: list[Voice] = []
     for rule, learned in zip(about["rules"], about["experience"], strict=True):
-        chosen = registry.find(rule["name"])
+        chosen = own.get(rule["name"]) or registry.find(rule["name"])
         if rule["parameters"]:
             chosen = registry.with_params(chosen, {name: str(value) for name, value in rule["parameters"].items()})
         past = None

@@ -7,7 +7,7 @@ import click
 
 from edgeworth.cli.options import Command, Group, examples, option
 from edgeworth.cli.output import advise, configuration, console, emit, print_frame, wants_json
-from edgeworth.core.errors import GateError, UsageError
+from edgeworth.core.errors import GateError, RiskError, UsageError
 
 if TYPE_CHECKING:
     from edgeworth.app.trading import Mode
@@ -250,7 +250,7 @@ def kill(ctx: click.Context, paper: bool, sandbox: bool, live: bool, reason: str
         swept = desk.kill(at, reason, _who())
         if not swept.verified:
             words = f"UNVERIFIED: {len(swept.open)} orders were last seen open, {len(swept.doubtful)} are in doubt"
-            raise GateError(
+            raise RiskError(
                 "kill-unverified",
                 f"{words}. {swept.text}".strip(),
                 open=list(swept.open),

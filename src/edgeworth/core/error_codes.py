@@ -99,6 +99,9 @@ CODES: dict[str, CodeDoc] = {
     "order-malformed": CodeDoc(
         "An order's terms contradict each other, or the venue cannot read it.", "see the message"
     ),
+    "order-kept": CodeDoc(
+        "Trading stopped while an order waited to leave, so it did not.", "edgeworth trade status says why"
+    ),
     "order-uncertain": CodeDoc(
         "Whether the venue took the order is not known.", "it counts as open until there is evidence; nothing to do"
     ),

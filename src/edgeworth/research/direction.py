@@ -113,7 +113,7 @@ class Suspicion:
         """Say what to look at, most likely first."""
         told = [f"{line.code}: {line.note}" for line in self.lint if line.passed is False]
         sharp = [driver for driver in self.drivers if driver.alone > _SHARP]
-        told += [f"{d.column} alone ranks outcomes at {d.alone:.3f}: when was it known?" for d in sharp]
+        told += [f"`{d.column}` alone ranks outcomes at {d.alone:.3f}: when was it known?" for d in sharp]
         if self.older < self.limit:
             told.append("older columns know nothing: the newest values reach into the time they should foretell")
         return (

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from edgeworth.research import wording
+from edgeworth.research.direction import LIMIT
 from edgeworth.research.markdown import line, table
 from edgeworth.research.study_tables import Share, share
 
@@ -205,7 +206,7 @@ def directions(rows: Sequence[Row]) -> Row:
 
 def _claim(row: Row, found: Row) -> str:
     right, gain = found["accuracy"], found["gain"]
-    suspected = bool(row["suspicion"]) and row["suspicion"]["claim"]["model"] == found["model"]
+    suspected = bool(row["suspicion"]) and right["value"] > LIMIT
     return line(
         row["candles"], f"{row['coins']}", row["asked"], found["model"], f"{found['rows']:,}", f"{right['events']:,}",
         f"{100 * right['value']:.2f} % [{100 * right['low']:.2f}, {100 * right['high']:.2f}]",

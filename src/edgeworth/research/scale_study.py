@@ -24,7 +24,6 @@ from edgeworth.core.progress import Progress
 from edgeworth.core.units import DAY
 from edgeworth.features.fairvalue.path import History
 from edgeworth.features.fairvalue.realised import qlike
-from edgeworth.models.crossfit import cross_fit
 from edgeworth.models.examples import Examples, expit
 from edgeworth.models.learners import Learner
 from edgeworth.models.linear import LinearLearner
@@ -57,6 +56,8 @@ _ASKED: Final = Question(horizon=1, every=1)
 _CONTRACT_DAYS, _CUT_EVERY = 7.0, 1.0
 _LEAST_CANDLES: Final = 3_000  # recorded ones, below which a coin is simulated whole
 _LEAST_ROWS, _LEAST_CONTRACTS = 1_000, 250  # of a coin's own past, to fit a model of its own
+_THINNED: Final = 4
+_AT_ONCE: Final = 100_000  # rows forecast at a time
 _TRAIN: Final = 2 / 3  # of the rows in order of time
 _SEED: Final = 7
 
@@ -238,10 +239,18 @@ def _learner(kind: str, threads: int) -> Learner:
 
 
 def _told(learner: Learner, rows: Examples, train: Bools, test: Bools) -> Floats:
-    """Return forecasts of the tested rows by a model of the training rows, NaN elsewhere, shape (N,)."""
-    out = cross_fit({learner.kind: learner}, rows, [(np.flatnonzero(train), np.flatnonzero(test))], _SEED)
+    """Return forecasts of the tested rows by a model of the training rows, NaN elsewhere, shape (N,).
+
+    A straight line is fitted on one candle in four, all it needs: its rows are held several times in float64.
+    """
+    if learner.kind == "logistic":
+        train = train & (rows.t // STEP % _THINNED == 0)
+    fitted = learner.fit(rows.choose(train), _SEED)
     p = np.full(len(rows), np.nan)
-    p[out.row] = expit(out.corrections[:, 0])
+    asked = np.flatnonzero(test)
+    for begin in range(0, len(asked), _AT_ONCE):
+        part = asked[begin : begin + _AT_ONCE]
+        p[part] = expit(fitted.correct(rows.x[part]))
     return p
 
 

@@ -234,8 +234,9 @@ class Account:
         self.fresh = {name: fill for name, fill in self.fresh.items() if fill.heard_at > event.taken_at - _FRESH}
         for order_id in event.orders:
             order = self.order(order_id)
-            order.final = True
-            self._touch(order, event.at)
+            if order.closed or order.is_full:  # what may still match, now or later, is never final
+                order.final = True
+                self._touch(order, event.at)
 
     def _of_intent(self, intent_id: str) -> Order:
         found = self.orders.get(intent_id)

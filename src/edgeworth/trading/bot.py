@@ -108,6 +108,8 @@ class Bot:
         parts.after_look()
         self._machine = await parts.machine()
         parts.journal.refresh()
+        if parts.manager.heart.at is not None:  # first: before a start there was silence, and it has ended
+            self._feed(br.Beaten(at=parts.manager.heart.at))
         for decayed in self.proving.settle(parts.watcher.payouts(), tick.t):
             self._feed(decayed)
         self._watch(tick.t)
@@ -240,6 +242,8 @@ class Bot:
             if overall(self.account.standing()) is TradingState.HALTED:
                 self._count("halted")
                 continue
+            self._machine = await self.parts.machine()  # a tick with many orders is long: a heartbeat grows old in it
+            self.parts.desk.decision = None  # what a check said of an earlier order is not about this one
             world = self._world(intent, line)
             outcome = await self.parts.manager.submit(intent, self.parts.desk.check(intent, world))
             self._count(outcome.code)
@@ -286,6 +290,8 @@ class Bot:
         for name in self._halts.keys() - standing.keys():
             parts.board.lifted(name)
         self._halts = standing
+        for halt in standing.values():  # raised elsewhere, or just before the last end: its breaker must know of it
+            parts.board.adopt(halt)
         equity = parts.desk.equity_e6(account)
         note = rebased(account, Micros(t), equity)
         if note is not None:
@@ -299,8 +305,6 @@ class Bot:
         self._feed(br.DiskSeen(at=Micros(t), free=self._machine.disk_free))
         if self._machine.skew is not None:
             self._feed(br.SkewSeen(at=Micros(t), skew=self._machine.skew))
-        if parts.manager.heart.at is not None:
-            self._feed(br.Beaten(at=parts.manager.heart.at))
         if account.agreed_at is not None:
             self._feed(br.Reconciled(at=account.agreed_at))
         lasting = [one.halt if isinstance(one, _PASSING) else one for one in parts.board]

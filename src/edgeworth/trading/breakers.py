@@ -434,6 +434,14 @@ class Board:
                 return True
         return False
 
+    def adopt(self, halt: Halt) -> None:
+        """Take a halt that stands as raised by the breaker of its cause, so that it is raised once and ended by it."""
+        for name, breaker in self._breakers.items():
+            if breaker.halt is None and (breaker.cause, breaker.scope, breaker.resume) == (
+                halt.cause, halt.scope, halt.resume,
+            ):  # fmt: skip
+                self._breakers[name] = msgspec.structs.replace(breaker, halt=halt)
+
     def warning(self) -> str:
         """Return what is not wrong yet but should be said: a clock that begins to differ; "" if nothing."""
         skew = next(one.skew for one in self._breakers.values() if isinstance(one, ClockSkew))

@@ -1,7 +1,8 @@
 """What the bot looks at: books asked for at every tick, and now and then what the venue says of the markets themselves.
 
-Staleness is judged by the age of data: a book that was not answered is not there, and a market whose standing nobody
-has looked up for too long is not open.
+Staleness is judged by the age of data: a book that was not answered is not there, and neither is one whose stamp lies
+before one seen already; when the newest stamp of many books stands still, none of them is believed, though the venue
+answers. A market whose standing nobody has looked up for too long is not open.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,12 +12,14 @@ import msgspec
 
 from edgeworth.core.book import BookSnapshot
 from edgeworth.core.clock import Clock
-from edgeworth.core.errors import VenueError
-from edgeworth.core.units import MINUTE, Micros
+from edgeworth.core.errors import Retryable, VenueError
+from edgeworth.core.units import MINUTE, SECOND, Micros
 from edgeworth.trading.risk import MarketStatus
 from edgeworth.trading.ticks import Tick, market_book
 from edgeworth.trading.watched import Directory
 
+_MANY: Final = 10  # books of which at least one moves all the time
+_STANDS: Final = 2 * MINUTE  # so long a time without any change in all of them is no venue's life
 _NEWS_LASTS: Final = 10 * MINUTE  # after that a market's standing counts as unknown
 
 
@@ -81,6 +84,7 @@ class Watcher:
         self.failure: VenueError | None = None
         self._reads, self._directory, self._clock, self._every = reads, directory, clock, news_every
         self._news: dict[int, tuple[int, News]] = {}
+        self._stamps: dict[str, int] = {}
         self._asked_at: int | None = None
 
     async def look(self) -> Tick:
@@ -94,6 +98,7 @@ class Watcher:
             books = list(await self._reads.books(tokens))
         except VenueError as error:
             self.failure, books = error, []
+        books = self._moving(books)
         answered = {book.token for book in books}
         self.board.doubt(token for token in tokens if token not in answered)
         self.board.put(books)
@@ -107,6 +112,18 @@ class Watcher:
         status = {one.market_no: self.standing(one.market_no) for one in self._directory}
         odd = sorted((number, word.value) for number, word in status.items() if word is not MarketStatus.OPEN)
         return Tick(t=now, books=tuple(seen), status=tuple(odd))
+
+    def _moving(self, books: list[BookSnapshot]) -> list[BookSnapshot]:
+        """Leave out books older than ones seen already, and all of many when nothing in them moves any more."""
+        stamped = [book for book in books if book.event_time is not None]
+        newest = max((book.event_time or 0 for book in stamped), default=0)
+        age = self._clock.now() - newest
+        if len(stamped) >= _MANY and age > _STANDS:
+            self.failure = Retryable("venue-unavailable", f"the newest of {len(stamped)} books is {age // SECOND} s old")
+            return []
+        found = [book for book in books if (book.event_time or 0) >= self._stamps.get(book.token, 0)]
+        self._stamps.update((book.token, book.event_time or 0) for book in found)
+        return found
 
     def standing(self, market_no: int) -> MarketStatus:
         """Return where a market is in its life, as far as was heard not too long ago."""

@@ -186,6 +186,7 @@ class ChainedJournal:
                 denied = ev.Denied(at=self._clock.now(), intent=intent, code=verdict.code, text=verdict.text)
                 self._denied = [*self._denied, denied][-MAX_DENIED:]
                 return []
+            _only_smaller(verdict.intent, intent)
             return [ev.Reserved(at=self._clock.now(), intent=verdict.intent, salt=salt)]
 
         self._transact(decide)
@@ -363,6 +364,13 @@ class ChainedJournal:
             account.apply(decoded(entry))
         self._account, self._number, self._chain = account, number, chain
         return account
+
+
+def _only_smaller(allowed: Intent, asked: Intent) -> None:
+    """Raise DataError order-bad unless what a check allowed is what was asked for, or less of it."""
+    alike = msgspec.structs.replace(allowed, shares_e6=asked.shares_e6, expires_at=asked.expires_at) == asked
+    if not alike or not 0 < allowed.shares_e6 <= asked.shares_e6:
+        raise DataError("order-bad", f"the check of {asked.intent_id} allowed something else than was asked for")
 
 
 def _checked(entry: Entry, number: int, chain: str) -> str:

@@ -392,7 +392,8 @@ class OrderManager:
     async def recover(self) -> Reconciliation:
         """Come up, after a crash as after an orderly stop; returns once the account agreed or trading is halted.
 
-        Where the venue needs heartbeats the first one is sent here: `run` must follow at once.
+        Where the venue needs heartbeats the first one is sent here: `run` must follow at once. Belongs to the process
+        that trades alone: what it finds unfinished it takes for abandoned. Others may `reconcile` and `kill`.
         """
         found = await self._agreeing(self.recovery.recover)
         if self.settings.heartbeat_age:

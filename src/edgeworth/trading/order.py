@@ -20,7 +20,7 @@ from edgeworth.core.orders import (
 from edgeworth.core.units import Micros, PriceE4, SharesE6, UsdE6
 from edgeworth.engine.cost import NO_FEE, FeeTerms, reserve_e6
 from edgeworth.trading.accounting import dollars
-from edgeworth.trading.states import RESTING, UNCERTAIN, UNSENT, step
+from edgeworth.trading.states import OPEN, step
 
 DUST_E6: Final = 10_000  # a filled order may be short by less than a hundredth of a share
 _RANK: Final = {
@@ -173,7 +173,7 @@ class Order:
     @property
     def is_open(self) -> bool:
         """Tell whether it may still be filled, now or later."""
-        return self.state in UNSENT or self.state in UNCERTAIN or self.state in RESTING
+        return self.state in OPEN
 
     @property
     def unseen_e6(self) -> SharesE6:
@@ -200,7 +200,7 @@ class Order:
 
     @property
     def spends_dollars(self) -> bool:
-        """Tell whether it is an amount of dollars: a purchase that does not rest gets more shares where it is cheaper."""
+        """Tell whether it is an amount of dollars: a purchase that may not rest gets more where it is cheaper."""
         return self.intent.is_buy and self.intent.time_in_force in _AT_ONCE
 
     def need(self) -> tuple[int, int]:

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from edgeworth.core.orders import AccountSnapshot, FillReport, OrderReport
+from edgeworth.core.orders import AccountSnapshot
 from edgeworth.core.units import Micros, PriceE4, SharesE6, UsdE6, cost
 from edgeworth.trading import events as ev
 from edgeworth.trading.account import Account
@@ -230,11 +230,3 @@ def since(account: Account, overlap: int) -> Micros:
     instants += [order.created_at for order in account.open.values()]
     instants += [fill.event_time for fill in account.unsettled.values()]
     return Micros(max(min(instants) - overlap, 0))
-
-
-def aliens(account: Account, snapshot: AccountSnapshot) -> tuple[list[OrderReport], list[FillReport]]:
-    """Return the orders and fills of an account that are not ours and came after the journal began."""
-    opened = account.opened_at or Micros(0)
-    orders = [one for one in snapshot.orders if one.order_id not in account.by_id]
-    fills = [one for one in snapshot.fills if one.order_id not in account.by_id and one.event_time > opened]
-    return orders, fills

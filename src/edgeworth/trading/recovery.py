@@ -18,7 +18,6 @@ from edgeworth.trading.reconcile import (
     Payouts,
     Reconciliation,
     Watch,
-    aliens,
     differences,
     explain,
     moving,
@@ -26,7 +25,7 @@ from edgeworth.trading.reconcile import (
     since,
     suspensions,
 )
-from edgeworth.trading.states import RESTING, UNSENT
+from edgeworth.trading.states import RESTING, at_start
 
 _FIRST_WAIT_S = 0.25
 _LONGEST_WAIT_S = 5.0
@@ -62,9 +61,12 @@ class Recovery:
 
     def settle_unfinished(self, order: Order) -> None:
         """Say what a state without an owner means: NEW and SIGNED never left, SENDING may have."""
-        if order.state in UNSENT:
+        meaning = at_start(order.state)
+        if meaning is order.state:
+            return
+        if meaning is OrderState.REJECTED:
             self._intake.journal.record_refused(order.intent.intent_id, "never-sent", "interrupted")
-        elif order.state is OrderState.SENDING:
+        else:
             self._intake.journal.record_unsure(order.order_id, "interrupted", "found without an answer")
 
     async def recover(self) -> Reconciliation:
@@ -108,7 +110,7 @@ class Recovery:
 
     def take(self, snapshot: AccountSnapshot) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Write down what an account says about orders and fills; returns (orders, fills) that are not ours."""
-        strange, _ = aliens(self._intake.account, snapshot)
+        strange = [one for one in snapshot.orders if one.order_id not in self._intake.account.by_id]
         fills = self._intake.take_fills(snapshot.fills, "account")
         self._intake.take_reports(snapshot.orders, "account")
         if strange:

@@ -102,7 +102,7 @@ def test_honest_candles_raise_no_suspicion_and_a_planted_leak_does(series) -> No
     assert doubt.dropped == ("smoothed",)
     assert doubt.without < 0.53
     assert doubt.older < 0.53
-    assert "smoothed alone ranks outcomes" in doubt.checks[0]
+    assert "`smoothed` alone ranks outcomes" in doubt.checks[0]
     assert "older columns know nothing" in doubt.checks[1]
     assert doubt.sentence.startswith("leak suspected: ")
     rows = [
@@ -111,7 +111,7 @@ def test_honest_candles_raise_no_suspicion_and_a_planted_leak_does(series) -> No
     ]
     told = directions(rows)
     assert told["count"] == 1
-    assert told["table"].count("RAISED") == 1
+    assert told["table"].count("RAISED") == 2
     assert "**leaky**: leak suspected" in told["reports"]
     assert "| `smoothed` |" in told["reports"]
 

@@ -263,6 +263,18 @@ def test_a_contradiction_halts():
     Bench().run(story)
 
 
+def test_no_account_makes_an_order_in_doubt_final():
+    async def story(bench):
+        order_id = sent(bench.journal, intent(at=bench.clock.now()))
+        bench.journal.record_unsure(order_id, "venue-timeout")
+        bench.journal.record_swept(bench.clock.now(), [order_id])
+        await bench.minutes(5)
+        assert bench.journal.account.order(order_id).state is OrderState.UNKNOWN
+        assert bench.ledger["reserved"] == 5_000_000
+
+    Bench().run(story)
+
+
 def test_an_order_that_should_rest_and_is_not_listed_is_looked_for():
     async def story(bench):
         order_id = sent(bench.journal, intent(at=bench.clock.now()))

@@ -12,10 +12,10 @@ from edgeworth.features.technical import elementwise as each
 from edgeworth.features.technical import sequential as carried
 from edgeworth.features.technical.compiled import kernel, step
 from edgeworth.features.technical.elementwise import Work
-from edgeworth.features.technical.sequential import INPUTS, LANES, Ints, State
+from edgeworth.features.technical.sequential import Ints, State
 
 DAY: Final = 86_400_000_000
-STRETCH: Final = 2048  # rows computed at a time
+STRETCH: Final = 1_024  # rows computed at a time
 (
     STORE, LOG, RECIPROCAL, PLUS, MINUS, TIMES, HIGHER, LOWER, GAIN, RATIO, APART, GROWTH, SHARE,
     POSITION, STRENGTH, DIRECTED, TRUE_RANGE, ROOT, LINEAR, PAIR, MERGE, SMOOTH, SINCE_CROSS, UNBROKEN, DAY_PROGRESS,
@@ -154,6 +154,3 @@ def advance(plan: Any, memory: Any, candles: Any, out: Any, begin: int) -> None:
         _run(lines, numbers, work, state, clock, (out[0], out[1], where, gaps))
         progress[FILLED] += n
         progress[SEEN] += n
-
-
-__all__ = ["INPUTS", "LANES", "STRETCH", "advance", "check"]

@@ -21,7 +21,7 @@ def relayer(request: Request, now: int) -> Response:  # noqa: ARG001 - a handler
 
 
 class ExchangeControl:
-    """Answer `GET /exchange`, `POST /deposit`, `/split` and `/merge`; nothing of this exists at the real venue.
+    """Answer `GET /exchange`, `/account`, `POST /deposit`, `/split`, `/merge`; none of this exists at the real venue.
 
     Bodies are `{"wallet": "0x...", "usd": "25"}`, for split and merge with `"market": "<condition id>"`.
     """
@@ -34,6 +34,8 @@ class ExchangeControl:
         path = request.path.rstrip("/")
         if (request.method, path) == ("GET", "/exchange"):
             return json_response(self._exchange.describe())
+        if (request.method, path) == ("GET", "/account"):
+            return json_response(self._exchange.describe_wallet(request.first("wallet")))
         if request.method != "POST" or path not in _ACTIONS:
             return None
         try:

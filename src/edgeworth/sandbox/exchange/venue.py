@@ -23,7 +23,7 @@ from edgeworth.sandbox.exchange.ports import FaultsPort, FixedFaults, LivePort
 from edgeworth.sandbox.exchange.reads import BookReads
 from edgeworth.sandbox.exchange.records import Position, Records
 from edgeworth.sandbox.exchange.render import Shown
-from edgeworth.sandbox.exchange.state import BACKGROUND
+from edgeworth.sandbox.exchange.state import BACKGROUND, Order, TradeState
 from edgeworth.sandbox.exchange.tape import Tape
 from edgeworth.sandbox.exchange.timers import Timers
 from edgeworth.sandbox.exchange.user_session import UserFeed, UserSession
@@ -229,6 +229,37 @@ class Exchange:
                 "trades": len(self.tape.trades),
                 "fees_usd": self.bank.fees_e6 / ONE_USD,
             }
+
+    def describe_wallet(self, wallet: str) -> dict[str, Any]:
+        """Return all that a client's wallet has and ever ordered; amounts in millionths, prices in 1e-4 dollars."""
+        address = wallet.lower()
+        with self._lock:
+            self.now()
+            if address not in self.bank.wallets:
+                return {"cash_e6": 0, "holdings": {}, "orders": [], "unsettled": 0}
+            mine = [order for order in self.floor.orders.values() if order.wallet == address]
+            tokens = self.live.names.tokens
+            held = {tokens(row.market)[row.leg]: row.shares_e6 for row in self.records.positions(address)}
+            names = {order.id for order in mine}
+            over = {TradeState.CONFIRMED, TradeState.FAILED}
+            moving = [
+                trade for trade in self.tape.trades.values()
+                if trade.state not in over
+                and (trade.taker_order in names or any(part.order_id in names for part in trade.makers))
+            ]  # fmt: skip
+            return {
+                "cash_e6": self.bank.wallets[address].cash_e6,
+                "holdings": {token: shares for token, shares in held.items() if shares},
+                "orders": [_order_row(order, tokens(order.market)[order.leg]) for order in mine],
+                "unsettled": len(moving),
+            }
+
+
+def _order_row(order: Order, token: str) -> dict[str, Any]:
+    return {
+        "id": order.id, "market": order.market, "token": token, "buy": order.buy, "price_e4": order.price_e4,
+        "size_e6": order.size_e6, "matched_e6": order.matched_e6, "state": str(order.state), "created": order.created,
+    }  # fmt: skip
 
 
 def is_private(request: Request) -> bool:

@@ -38,6 +38,7 @@ from edgeworth.venues.polymarket.order_acts import Restriction, Restrictions, ca
 from edgeworth.venues.polymarket.order_amounts import LARGEST_SALT, amounts_of, stated_expiry
 from edgeworth.venues.polymarket.order_outcomes import Posted, Taken, read_answer, read_body
 from edgeworth.venues.polymarket.order_wire import Terms, order_body
+from edgeworth.venues.polymarket.presence import Place, place_of
 from edgeworth.venues.polymarket.signing import OrderSigner, Wallet
 from edgeworth.venues.polymarket.typed_data import OrderData, exchange_of, order_id, wire_signature
 from edgeworth.venues.polymarket.user_stream import Credentials, Resync, UserStream
@@ -222,6 +223,10 @@ class ClobVenue:
         return Micros(self.clock.now() + self._offset)
 
     # presence
+
+    async def place(self) -> Place:
+        """Return where the venue sees this machine, and whether it takes orders from there."""
+        return await place_of(self._http)
 
     async def heartbeat(self) -> None:
         """Tell the venue that we live; without it, it cancels everything. Raises Retryable when it was not heard."""
