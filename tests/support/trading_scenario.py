@@ -77,7 +77,7 @@ def draw_scenario(seed: int) -> Scenario:
         if kind < 0.4:
             wait = draw.uniform(0.0, 8.0) if draw.random() < 0.5 else draw.uniform(6, 150)
             found.cancels.append((at + wait, found.intents[-1][1].intent_id))
-        elif kind < 0.75:  # only where nobody knows what became of the order
+        elif kind < 0.65:  # only where nobody knows what became of the order
             found.doubts.append((at, found.intents[-1][1].intent_id))
     found.intents.sort(key=lambda entry: entry[0])
     found.cancels.sort()

@@ -201,7 +201,7 @@ class ModelVenue:
         if wire.expires_at is not None and wire.expires_at - EARLY <= self.now:
             raise Rejected("venue-refused", "invalid expiration")
         # a repetition that overtakes its first sending is refused more often than chance would have it
-        unlucky = 0.4 if order_id in self.under_way else self.faults.refused
+        unlucky = 0.7 if order_id in self.under_way else self.faults.refused
         if self.mode() == "paused" or self.random.random() < unlucky:
             raise Rejected("venue-refused", "the market is not yet ready to process new orders")
         found = self.orders.get(order_id)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from edgeworth.app.homes import need_data
 from edgeworth.app.order_venues import live_venue, paper_venue, sandbox_venue
-from edgeworth.app.preflight import LiveCheck, Said, consent, require
+from edgeworth.app.preflight import SKEW_WARNS, LiveCheck, Said, consent, require
 from edgeworth.app.signer import KeyPlan, key_plan
 from edgeworth.app.trading_reads import VenueReads
 from edgeworth.app.trading_replay import keep_base

@@ -32,13 +32,13 @@ class LadderSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     `lag`: how far the venue's lists may lie behind; `horizon`: how long after its expiry an order may still show
     fills; `blind`: the same for an order without expiry, from its last sending; `resend`: how long after it was
-    created an unanswered order is sent again.
+    created an unanswered order is sent again: no longer than a price may be old.
     """
 
     lag: int = 60 * SECOND
     horizon: int = 5 * MINUTE
     blind: int = 15 * MINUTE
-    resend: int = 60 * SECOND
+    resend: int = 5 * SECOND
 
 
 class Ladder:
