@@ -232,7 +232,9 @@ class Program:
 
 # as patient as the model venue makes necessary, and no more: the simulation would only run longer
 SETTINGS = ManagerSettings(
-    resolve_s=2.0, ladder=LadderSettings(lag=45 * SECOND, horizon=60 * SECOND, blind=150 * SECOND)
+    resolve_s=2.0,
+    patience=10 * SECOND,
+    ladder=LadderSettings(lag=45 * SECOND, horizon=60 * SECOND, blind=150 * SECOND, resend=60 * SECOND),
 )
 NOT_NOW = {"heartbeat-late", "not-recovered", "not-reconciled"}
 CALM = Faults(**{item.name: 0.0 for item in fields(Faults)})

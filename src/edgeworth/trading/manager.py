@@ -69,8 +69,9 @@ class ManagerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How the manager behaves; durations in microseconds unless the name says seconds.
 
     `lifetime`: of a GTD order that states none, and the longest allowed; `patience`: how long an attempt that certainly
-    did not arrive is repeated at once, no longer than a price may be old; `heartbeat_age`: how old the last answered heartbeat may be, 0 = the venue needs
-    none; `overlap`: how much further back than necessary fills are asked for; `kill_s`: how long `cancel_all` tries.
+    did not arrive is repeated at once, no longer than a price may be old; `heartbeat_age`: how old the last answered
+    heartbeat may be, 0 = the venue needs none; `overlap`: how much further back than necessary fills are asked for;
+    `kill_s`: how long `cancel_all` tries.
     """
 
     lifetime: int = 15 * MINUTE
