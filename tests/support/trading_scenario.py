@@ -1,4 +1,4 @@
-"""What one seed of the trading simulation has in store: eight intents, cancels, a kill, crashes, restarts, strangers."""
+"""What one seed of the trading simulation has in store: a dozen intents, cancels, a kill, crashes, restarts, strangers."""
 
 import random
 from dataclasses import dataclass, field
@@ -9,7 +9,8 @@ from tests.support.trading_venue import STEP, Faults, ModelVenue, instruments
 
 SECOND = 1_000_000
 START = 1_790_000_000_000_000
-CASH = 200_000_000
+INTENTS = 12
+CASH = 300_000_000
 SHARES = {"1002": 60_000_000, "2001": 30_000_000}
 LAST = 60.0  # seconds until the last intent
 
@@ -70,21 +71,21 @@ def draw_scenario(seed: int) -> Scenario:
     """Draw everything that does not depend on what the program does."""
     draw = random.Random(f"scenario/{seed}")
     found, items = Scenario(seed), instruments()
-    for number in range(8):
+    for number in range(INTENTS):
         at = draw.uniform(0, LAST)
         found.intents.append((at, _intent(draw, number, at, items)))
         kind = draw.random()
         if kind < 0.4:
             wait = draw.uniform(0.0, 8.0) if draw.random() < 0.5 else draw.uniform(6, 150)
             found.cancels.append((at + wait, found.intents[-1][1].intent_id))
-        elif kind < 0.65:  # only where nobody knows what became of the order
+        elif kind < 0.7:  # only where nobody knows what became of the order
             found.doubts.append((at, found.intents[-1][1].intent_id))
     found.intents.sort(key=lambda entry: entry[0])
     found.cancels.sort()
     if draw.random() < 0.25:
         # most of the kills come just when an order is on its way
         found.kill = found.on_its_way(draw) if draw.random() < 0.6 else draw.uniform(5, LAST)
-    found.crash_chance = draw.choice((0.0, 0.02, 0.05, 0.1))
+    found.crash_chance = draw.choice((0.0, 0.02, 0.04, 0.08))
     if draw.random() < 0.3:
         found.deafness = found.on_its_way(draw) - draw.uniform(0, 8) if draw.random() < 0.6 else draw.uniform(5, LAST)
     found.meddling = draw.random() < 0.2
@@ -101,7 +102,7 @@ def _intent(draw: random.Random, number: int, at: float, items: list) -> Intent:
         intent_id=f"intent-{number}", instrument=item, is_buy=buys, strategy="simulated",
         price_e4=PriceE4(100 * (45 if draw.random() < 0.6 else draw.randrange(20, 80))),
         shares_e6=SharesE6(STEP * draw.randrange(500, 2_000)), time_in_force=kind, created_at=created,
-        expires_at=created + draw.randrange(240, 330) * SECOND if kind is TimeInForce.GTD else None,
+        expires_at=created + draw.randrange(215, 280) * SECOND if kind is TimeInForce.GTD else None,
         post_only=kind is TimeInForce.GTD and draw.random() < 0.25,
     )  # fmt: skip
 

@@ -42,7 +42,7 @@ class Faults:
     restarting: float = 0.03  # 425, and now and then it was taken all the same
     limited: float = 0.03
     response_lost: float = 0.08
-    server_error: float = 0.04  # accepted, then a 500
+    server_error: float = 0.06  # accepted, then a 500
     refused: float = 0.03
     delayed: float = 0.04
     failed: float = 0.04

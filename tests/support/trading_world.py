@@ -225,9 +225,10 @@ class Program:
         await self.manager.reconcile()
         if world.scenario.pays_out is not None:
             world.venue.pay_out(*world.scenario.pays_out)
-        for _ in range(2 if world.scenario.meddling else 0):  # what differs must outlast what lags, and be seen twice
+        for _ in range(8 if world.scenario.meddling else 0):  # what differs must last, and what is loose must settle
             await world.clock.sleep(SETTINGS.ladder.lag / SECOND + 1.0)
-            await self.manager.reconcile()
+            if (await self.manager.reconcile()).clean and world.seconds > 3 * LAST:
+                break
 
 
 # as patient as the model venue makes necessary, and no more: the simulation would only run longer

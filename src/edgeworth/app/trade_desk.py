@@ -18,7 +18,7 @@ from edgeworth.app.trading_live import cancelling_venue
 from edgeworth.app.venues import connect
 from edgeworth.core.clock import Clock, SystemClock
 from edgeworth.core.config import Config
-from edgeworth.core.errors import DataError, UsageError
+from edgeworth.core.errors import DataError, UsageError, VenueError
 from edgeworth.core.instants import to_iso
 from edgeworth.core.orders import Intent, OrderVenue
 from edgeworth.core.units import Micros
@@ -67,7 +67,7 @@ class Desk:
 def desk(config: Config, mode: Mode | None) -> Iterator[Desk]:
     """Open the journal of a mode, or of the newest run; raises DataError no-trading where nothing was ever traded."""
     chosen, name = newest(config, mode)
-    clock = SystemClock()
+    clock = _clock(config)
     journal = open_journal(config, name, clock)
     try:
         if not journal.account.count:
@@ -76,6 +76,20 @@ def desk(config: Config, mode: Mode | None) -> Iterator[Desk]:
         yield Desk(config, chosen, name, journal, clock)
     finally:
         journal.close()
+
+
+def _clock(config: Config) -> Clock:
+    """Return the clock that the venue goes by: a simulated one may live in another time, as long as it answers."""
+
+    async def work() -> Clock:
+        made = await connect(config)
+        await made.http.close()
+        return made.clock
+
+    if config.settings.venue == "sandbox":
+        with contextlib.suppress(VenueError, UsageError):
+            return asyncio.run(work())
+    return SystemClock()
 
 
 def newest(config: Config, mode: Mode | None) -> tuple[Mode, str]:

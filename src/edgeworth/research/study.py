@@ -85,7 +85,7 @@ PLANS: Final = {
         Plan("null-free", "null", "shipped", 0.2, costs=0.0),
         Plan("power", "power", "planted", 0.0),
         Plan("power-locked", "power", "planted", 0.2),
-        Plan("learn-null", "null", "learners", 0.2),
+        Plan("learn-null", "power", "learners", 0.2),
         Plan("learn-walk", "walk", "candles", 0.0),
     )
 }

@@ -7,6 +7,7 @@ often as they say, and the leak lint must be quiet.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -43,13 +44,15 @@ _SEED: Final = 7
 
 
 def world_row(scenario: str, seed: int) -> Row:
-    """Train on the markets of one simulated world; `lint` holds the codes that refused it."""
+    """Train on the markets of one simulated world without its biases; `lint` holds the codes that refused it."""
     from edgeworth.research import training
     from edgeworth.research.dataset import Plan, build
     from edgeworth.research.study_worlds import world_data
+    from edgeworth.sandbox.scenario import find_scenario
     from edgeworth.sandbox.world import generate
 
-    dataset = build(*world_data(generate(scenario, seed)), Plan())
+    efficient = replace(find_scenario(scenario), biases=())
+    dataset = build(*world_data(generate(efficient, seed)), Plan())
     try:
         found = training.train(dataset, training.Options(seed=seed), lambda _what, _done, _total: None)
     except LeakError as error:

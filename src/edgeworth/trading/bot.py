@@ -161,9 +161,10 @@ class Bot:
 
     async def _whole(self, stop: asyncio.Event) -> None:
         """Give the feed of own orders a moment to be whole: until then every order would be denied."""
-        patience = self.parts.clock.monotonic() + _PATIENCE_S
-        while not self.parts.manager.feed_whole and self.parts.clock.monotonic() < patience and not stop.is_set():
-            await self.parts.clock.sleep(0.1)
+        clock, manager = self.parts.clock, self.parts.manager
+        patience = clock.monotonic() + _PATIENCE_S
+        while not (manager.feed_begun and manager.feed_whole) and clock.monotonic() < patience and not stop.is_set():
+            await clock.sleep(0.1)
 
     async def _pause(self, stop: asyncio.Event, seconds: float) -> None:
         """Wait on the clock, or until told to stop."""

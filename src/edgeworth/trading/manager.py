@@ -149,6 +149,11 @@ class OrderManager:
         """Return the account; to be read only."""
         return self.journal.account
 
+    @property
+    def feed_begun(self) -> bool:
+        """Tell whether the feed of own orders was ever opened; before that nothing says that it is whole."""
+        return self._gaps > 0
+
     # -- sending
 
     async def submit(self, intent: Intent, check: Check) -> Outcome:

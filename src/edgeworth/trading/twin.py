@@ -4,8 +4,8 @@
 
 The same shares are valued at a chain of prices: the mid that was decided on, the mid when the order met the book, the
 touch there, what was paid, and the price they are worth later. Each part is the difference of two neighbours of the
-chain, so they add up to the profit in integers, whatever the prices (1e-6 dollars; what costs is negative). The parts of
-all orders of a token add up to what the ledger says of it: realised, plus value less cost, minus fees.
+chain, so they add up to the profit in integers, whatever the prices (1e-6 dollars; what costs is negative). The parts
+of all orders of a token add up to what the ledger says of it: realised, plus value less cost, minus fees.
 """
 
 from collections.abc import Callable, Iterable, Sequence
