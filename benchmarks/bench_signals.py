@@ -31,10 +31,10 @@ from edgeworth.core.random import stream
 from edgeworth.core.records import EventRecord, MarketRecord, Record, ResolutionRecord
 from edgeworth.core.types import Payout
 from edgeworth.core.units import DAY, HOUR, MINUTE, Micros
+from edgeworth.forecasting.speaking import Speaker, listen
 from edgeworth.models.registry import Registry
 from edgeworth.research import training
 from edgeworth.research.batch_signals import review
-from edgeworth.research.batch_signals.beliefs import Speaker, listen
 from edgeworth.research.batch_signals.journal import Seen
 from edgeworth.research.batch_signals.scan import Assembly, Scanner, inputs_of
 from edgeworth.research.dataset import Plan, build

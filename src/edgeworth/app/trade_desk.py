@@ -215,11 +215,11 @@ async def _wait_gone(at: Desk) -> Swept:
 
 
 def reconcile(at: Desk) -> dict[str, Any]:
-    """Compare the ledger with the venue until they agree or a difference has lasted."""
+    """Compare the ledger with the venue once; a difference counts once it was seen twice, a minute apart."""
 
     async def work() -> dict[str, Any]:
         async with managed(at) as manager:
-            found = await manager.recover()
+            found = await manager.reconcile()
             return msgspec.to_builtins(found)  # type: ignore[no-any-return]
 
     return asyncio.run(work())

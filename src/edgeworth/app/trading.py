@@ -26,12 +26,13 @@ from edgeworth.core.paths import Home
 from edgeworth.core.units import DAY, MINUTE, SECOND, Micros
 from edgeworth.engine.types import EngineConfig
 from edgeworth.engine.walk import make_limits
+from edgeworth.forecasting.speaking import Speaker
 from edgeworth.store.aliases import names_of
 from edgeworth.store.trading_ledger import TradingLog
 from edgeworth.trading.bot import BREAKERS_NOTE, Bot, BotSettings, Parts
 from edgeworth.trading.breakers import Board, BreakerLimits
 from edgeworth.trading.choice import Chooser
-from edgeworth.trading.decider import Decider, Voice
+from edgeworth.trading.decider import Decider
 from edgeworth.trading.desk import RiskDesk
 from edgeworth.trading.feed import Watcher
 from edgeworth.trading.halts import TradingState, overall
@@ -190,7 +191,7 @@ class Machine:
             disk_free=shutil.disk_usage(self._home.root).free,
             needs_heartbeat=bool(age),
             heartbeat_at=self._manager.heart.at,
-            feed_whole=self._manager.feed_whole,
+            feed_whole=self._manager.feed_whole and getattr(self._venue, "feed_open", True),
         )
 
     def _wrong(self) -> bool:
@@ -239,7 +240,7 @@ def last_look(manager: OrderManager) -> Callable[[], None]:
     return look
 
 
-def _look(config: Config, request: Request, clock: Clock) -> "tuple[Look, list[Voice], dict[str, Any]]":
+def _look(config: Config, request: Request, clock: Clock) -> "tuple[Look, list[Speaker], dict[str, Any]]":
     """Return the open markets of the home, who speaks about them, and what of it belongs into the recording."""
     from edgeworth.app.backtesting import choose
     from edgeworth.research.batch_signals.forecaster import find_voice
@@ -265,7 +266,7 @@ def _look(config: Config, request: Request, clock: Clock) -> "tuple[Look, list[V
     now = clock.now()
     with clock.busy():
         look = Lookout(config.home, rules, config.settings, scope, others).look(int(now))
-    voices: list[Voice] = [*look.speakers, *others]
+    voices: list[Speaker] = [*look.speakers, *others]
     about = {
         "at": int(now),
         "rules": [identity(rule) for rule in rules],
@@ -353,7 +354,7 @@ async def _venue(
     if request.mode == "sandbox":
         if config.settings.venue != "sandbox":
             raise UsageError("bad-option", "--sandbox trades on a simulated venue", 'set venue = "sandbox"')
-        yield await sandbox_venue(made.http)
+        yield await sandbox_venue(made.http, **({"connect": made.sockets} if made.sockets else {}))
         return
     instruments: Sequence[Instrument] = [one.instrument(1) for one in directory]
     plan = request.key or key_plan(config)

@@ -16,9 +16,10 @@ from edgeworth.core.config import Settings
 from edgeworth.core.errors import DataError
 from edgeworth.core.panel import Panel
 from edgeworth.core.paths import Home
+from edgeworth.forecasting.speaking import Speaker
 from edgeworth.trading import record
 from edgeworth.trading.choice import Chooser
-from edgeworth.trading.decider import Decider, Voice
+from edgeworth.trading.decider import Decider
 from edgeworth.trading.sizing import Rules
 from edgeworth.trading.tail import Tail
 from edgeworth.trading.watched import Directory, Watched
@@ -114,15 +115,15 @@ def _spelled(line: record.Line) -> tuple[str, ...]:
     return tuple(msgspec.json.encode(one).decode() for one in line.wanted)
 
 
-def voices_of(home: Home, folder: Path, about: dict[str, Any], settings: Settings) -> list[Voice]:
+def voices_of(home: Home, folder: Path, about: dict[str, Any], settings: Settings) -> list[Speaker]:
     """Return who spoke in a run, with what they had learned then; raises DataError for a model that is gone."""
     from edgeworth.forecasting.learning import Record
-    from edgeworth.research.batch_signals.beliefs import RuleSpeaker
+    from edgeworth.forecasting.speaking import RuleSpeaker
     from edgeworth.research.batch_signals.forecaster import find_voice
     from edgeworth.strategies import registry
 
     own = {rule.name: rule for path in sorted(folder.glob("*.py")) for rule in registry.from_file(path)}
-    found: list[Voice] = []
+    found: list[Speaker] = []
     for rule, learned in zip(about["rules"], about["experience"], strict=True):
         chosen = own.get(rule["name"]) or registry.find(rule["name"])
         if rule["parameters"]:
@@ -133,10 +134,10 @@ def voices_of(home: Home, folder: Path, about: dict[str, Any], settings: Setting
                 np.array(learned["at"], np.int64), np.array(learned["events"], np.int64),
                 np.array(learned["win_rate"], float), np.array(learned["price_paid"], float),
             )  # fmt: skip
-        found.append(RuleSpeaker(chosen, past, settings))  # type: ignore[arg-type]
+        found.append(RuleSpeaker(chosen, past, settings))
     if about.get("model"):
         voice = find_voice(home, about["model"], settings)
         if voice is None or voice.speaker is None:
             raise DataError("model-corrupt", f"model {about['model']} cannot be read any more")
-        found.append(voice.speaker)  # type: ignore[arg-type]
+        found.append(voice.speaker)
     return found

@@ -12,16 +12,21 @@ from edgeworth.core.units import Micros
 
 if TYPE_CHECKING:
     from edgeworth.venues.http.client import HttpClient
+    from edgeworth.venues.streams.wire import Connect
 
 _QUICK_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A client and the clock its venue goes by: a sandbox may live in another time, and faster."""
+    """A client and the clock its venue goes by: a sandbox may live in another time, and faster.
+
+    `sockets` opens them, None over the network.
+    """
 
     http: "HttpClient"
     clock: Clock
+    sockets: "Connect | None" = None
 
 
 async def connect(config: Config, *, steps: bool = False) -> Connection:

@@ -173,7 +173,8 @@ def _print_status(ctx: click.Context, found: dict[str, Any]) -> None:
     colour = {"active": "green", "reducing": "yellow", "halted": "red"}[found["state"]]
     bot = f"bot running (PID {found['bot']})" if found["bot"] else "no bot running"
     out.print(
-        f"{_BANNER[found['mode']]} [{colour}]{found['state'].upper()}[/{colour}]  {bot}, {found['entries']:,} journal entries"
+        f"{_BANNER[found['mode']]} [{colour}]{found['state'].upper()}[/{colour}]  {bot}, "
+        f"{found['entries']:,} journal entries"
     )
     for halt in found["halts"]:
         out.print(
@@ -285,12 +286,14 @@ def flatten(ctx: click.Context, paper: bool, sandbox: bool, live: bool, reason: 
 @_places
 @click.pass_context
 def reconcile(ctx: click.Context, paper: bool, sandbox: bool, live: bool) -> None:
-    """Compare the ledger with the venue until they agree, or a difference has lasted (which halts)."""
+    """Compare the ledger with the venue; a difference that is seen twice, a minute apart, goes to suspense and halts."""
     from edgeworth.app import trade_desk as desk
 
     with desk.desk(configuration(ctx), _mode(paper, sandbox, live)) as at:
         found = desk.reconcile(at)
-        words = "ledger and venue agree" if found["clean"] else f"they differ: {found['suspended']}"
+        words = (
+            "ledger and venue agree" if found["clean"] else f"they differ: {found['suspects'] or found['suspended']}"
+        )
         _said(ctx, "trade-reconcile", found, words)
 
 
@@ -350,7 +353,8 @@ def _print_explained(ctx: click.Context, found: dict[str, Any]) -> None:
     )  # fmt: skip
     for fill in found["fills"]:
         out.print(
-            f"fill     {fill['shares']:g} at {fill['price']:g}, fee {fill['fee']:g}, {fill['settlement']}, {fill['at'][:19]}",
+            f"fill     {fill['shares']:g} at {fill['price']:g}, fee {fill['fee']:g}, {fill['settlement']}, "
+            f"{fill['at'][:19]}",
             markup=False,
         )
     out.print(f"intent   {row['intent']}  of {row['at'][:19]}", markup=False)
@@ -363,7 +367,8 @@ def _print_explained(ctx: click.Context, found: dict[str, Any]) -> None:
         )  # fmt: skip
         plan = signal["plan"] or {}
         out.print(
-            f"plan     edge {plan.get('edge_e6', 0) / 1e4:.2f} cents a share, stake {plan.get('stake_e6', 0) / 1e6:.2f}",
+            f"plan     edge {plan.get('edge_e6', 0) / 1e4:.2f} cents a share, "
+            f"stake {plan.get('stake_e6', 0) / 1e6:.2f}",
             markup=False,
         )
         for name, value in signal["features"].items():

@@ -81,7 +81,7 @@ class LivePlan:
 
     @classmethod
     def of(cls, names: Sequence[str], *, slow: bool = False) -> "LivePlan":
-        """Return the plan of some features; one that is not possible here is SLOW, or raises UsageError feature-not-live."""
+        """Return the plan of features; one that cannot be done is SLOW, or raises UsageError feature-not-live."""
         codes = [(SLOW, 0, 0) if slow and not supported(name) else _code(name) for name in names]
         return cls(tuple(names), np.array(codes, np.int64).reshape(-1, 3))
 

@@ -14,7 +14,7 @@ from edgeworth.research.study_tables import Share, share
 Row = dict[str, Any]
 
 LOW, HIGH = 0.90, 0.99  # of intervals that must contain 0 where nothing is to be found
-_KINDS: Final = {"learn-null": "simulated exchange without bias", "learn-walk": "coins that walk at random"}
+_KINDS: Final = {"learn-null": "a simulated exchange without bias", "learn-walk": "coins that walk at random"}
 
 
 def intervals(rows: Sequence[Row]) -> dict[str, Share]:

@@ -1,6 +1,6 @@
 """The null of learning: whole trainings where nothing is to be learned, one row of numbers per random seed.
 
-Two kinds of worlds. In a simulated exchange without any bias every price is the true probability, and a model is
+Two kinds of worlds. In a simulated exchange of independent games every price is the true probability, and a model is
 trained on its markets as on any. Of coins that walk at random a direction is asked every two hours, and whether a level
 is touched within half a day, at the exact chance as price. In both, 95 % intervals of skill must contain 0 about as
 often as they say, and the leak lint must be quiet.

@@ -28,7 +28,7 @@ from edgeworth.trading.journal import Journal
 from edgeworth.trading.manager import OrderManager, Outcome
 from edgeworth.trading.proving import Proving
 from edgeworth.trading.record import Held, Inputs, Line, Recorder
-from edgeworth.trading.risk import MachineView, MarketView, World
+from edgeworth.trading.risk import Decision, MachineView, MarketView, World
 from edgeworth.trading.sizing import purse_of
 
 BREAKERS_NOTE: Final = "breakers"
@@ -248,11 +248,15 @@ class Bot:
             world = self._world(intent, line)
             outcome = await self.parts.manager.submit(intent, self.parts.desk.check(intent, world))
             self._count(outcome.code)
-            denied = self.parts.desk.decision
+            denied = self._denial()
             halt = denied.halt(self.parts.clock.now()) if denied is not None and outcome.order is None else None
             if halt is not None and not any(one.cause is halt.cause for one in self.account.standing()):
                 self.parts.journal.record_halt(halt)
             self._answered(intent, outcome, line)
+
+    def _denial(self) -> Decision | None:
+        """Return what the last check said, None where none was made."""
+        return self.parts.desk.decision
 
     def _world(self, intent: Intent, line: Line) -> World:
         watcher, number = self.parts.watcher, intent.instrument.market_no

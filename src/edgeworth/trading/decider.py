@@ -5,77 +5,18 @@ on this minute's rows. It has no clock and no venue: the same tail, speakers and
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import Final
 
 import msgspec
 import numpy as np
 
-from edgeworth.core.panel import Floats, Int64s, Panel
+from edgeworth.core.panel import Int64s
 from edgeworth.features.registry import View
+from edgeworth.forecasting.speaking import Rows, Speaker
 from edgeworth.trading.tail import Tail
 from edgeworth.trading.ticks import Tick
 
-if TYPE_CHECKING:
-    import numpy.typing as npt
-    import polars as pl
-
 _SHOWN: Final = 5  # features of a row that are kept with an opinion
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """The newest rows that voices are handed: ascending points `row` of a panel, features, YES prices; shape (R,)."""
-
-    panel: Panel
-    row: Int64s
-    frame: "pl.DataFrame"
-    price_e4: Int64s
-
-
-class Beliefs(Protocol):
-    """What sides are worth, R of them; shape (R,)."""
-
-    def fair(self) -> Floats:
-        """Return the win probability of each side."""
-
-    def error(self) -> Floats:
-        """Return its standard error."""
-
-
-class Saying(Protocol):
-    """What one speaker says about rows: where, which side, why, how sure."""
-
-    @property
-    def index(self) -> Int64s:
-        """Return the rows it speaks about, ascending."""
-
-    @property
-    def side(self) -> "npt.NDArray[np.int8]":
-        """Return +1 YES or -1 NO for each."""
-
-    @property
-    def reason(self) -> tuple[str, ...]:
-        """Return why, for each."""
-
-    @property
-    def odds(self) -> Beliefs:
-        """Return what the sides are worth."""
-
-
-class Voice(Protocol):
-    """A rule or a model that has opinions about the newest rows of a panel."""
-
-    @property
-    def needs(self) -> tuple[str, ...]:
-        """Return the features it reads."""
-
-    @property
-    def name(self) -> str:
-        """Return its name."""
-
-    def speak(self, rows: Any, as_of: int) -> Saying:
-        """Say what it thinks of rows (see `Seen`), knowing what was known at `as_of`."""
 
 
 class Opinion(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,7 +44,7 @@ class Opinion(msgspec.Struct, frozen=True, kw_only=True):
 class Decider:
     """Hold the tail and the voices; `decide` takes in a tick and returns the opinions about what it saw."""
 
-    def __init__(self, tail: Tail, voices: Sequence[Voice]) -> None:
+    def __init__(self, tail: Tail, voices: Sequence[Speaker]) -> None:
         self.tail = tail
         self.voices = tuple(voices)
         self._numbers = tail.panel.markets["market_no"].to_numpy().astype(np.int64)
@@ -116,14 +57,14 @@ class Decider:
             return []
         panel = self.tail.panel
         frame = View(panel).compute(self._names, rows)
-        seen = Seen(panel, rows, frame, panel.price_e4[rows].astype(np.int64))
+        seen = Rows(panel, rows, frame, panel.price_e4[rows].astype(np.int64))
         market_no = self._numbers[self.tail.market_of(rows)]
         found: list[Opinion] = []
         for voice in self.voices:
             found += self._of(voice, seen, market_no, tick.t)
         return found
 
-    def _of(self, voice: Voice, seen: Seen, market_no: Int64s, t: int) -> list[Opinion]:
+    def _of(self, voice: Speaker, seen: Rows, market_no: Int64s, t: int) -> list[Opinion]:
         said, frame, price = voice.speak(seen, t), seen.frame, seen.price_e4
         if not len(said.index):
             return []

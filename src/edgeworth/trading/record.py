@@ -42,8 +42,8 @@ class Held(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     """What a decision depends on besides the tick: the money, and which markets are taken.
 
-    `taken` says why by market number: already-held, already-traded, after-resolution; `ends` are scheduled ends; `flatten` asks to
-    leave every position.
+    `taken` says why by market number: already-held, already-traded, after-resolution; `ends` are scheduled ends;
+    `flatten` asks to leave every position.
     """
 
     purse: Purse

@@ -68,7 +68,7 @@ class Left(msgspec.Struct, frozen=True, kw_only=True):
 class Hour:
     """Recorded ticks as the engine reads them.
 
-    `opinions` are those that walk, at most one a market and tick; `payouts` (known at, payout of YES in 1e-4) by market.
+    `opinions` are those that walk, at most one a market and tick; `payouts`: (known at, payout of YES) by market.
     """
 
     directory: Directory
@@ -230,10 +230,9 @@ def _with_quotes(view: Inputs, lines: Sequence[Line], place: Mapping[int, int], 
                     quotes[at.ASK_ROW, table + leg], quotes[at.BID_ROW, table + leg] = ask, bid
                     bids[2 * table + leg] = bids[2 * table + at.PRICES + 10_000 - leg] = bid
     terms[:, at.PLAIN] = 0  # such bids need not rise with the mid
-    arrays = {"quotes": quotes, "bids": bids, "terms": terms}
-    for array in arrays.values():
+    for array in (quotes, bids, terms):
         array.flags.writeable = False
-    return view._replace(**arrays, facts=terms.reshape(-1))
+    return view._replace(quotes=quotes, bids=bids, terms=terms, facts=terms.reshape(-1))
 
 
 def _trades_by_opinion(result: EngineResult) -> dict[int, dict[str, int]]:
@@ -251,7 +250,7 @@ def _accounts(done: _Walk, hour: Hour) -> dict[int, Books]:
     held: dict[int, list[int]] = {}  # panel index -> side, lots, cost
     waits: dict[int, tuple[int, int]] = {}  # panel index -> budget, position at which it ends
     marks: dict[int, int] = {}
-    placed = _placed(done, hour)
+    placed = _placed(done)
     cash = peak = done.config.bankroll_e6
     found: dict[int, Books] = {}
     owner = done.tape.market
@@ -273,7 +272,7 @@ def _accounts(done: _Walk, hour: Hour) -> dict[int, Books]:
 
 
 def _fills_by_position(done: _Walk) -> dict[int, list[int]]:
-    """Return the fills by the tape position before whose marks they count; payouts come before prices of the instant."""
+    """Return fills by the tape position before whose mark they count; payouts come before prices of the instant."""
     found: dict[int, list[int]] = {}
     times, places, kinds = (done.result.fills[name] for name in ("t", "position", "kind"))
     for k, kind in enumerate(kinds.tolist()):
@@ -291,7 +290,7 @@ def _book(held: dict[int, list[int]], result: EngineResult, fill: int) -> None:
         held.pop(row["market"], None)
 
 
-def _placed(done: _Walk, hour: Hour) -> dict[int, tuple[int, int]]:
+def _placed(done: _Walk) -> dict[int, tuple[int, int]]:
     """Return (budget, position at which it ends) of every order that the walk made and filled, by tape position."""
     found = {}
     for number, trade in _trades_by_opinion(done.result).items():

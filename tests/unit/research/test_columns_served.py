@@ -20,9 +20,9 @@ from edgeworth.core.errors import DataError, UsageError
 from edgeworth.core.panel import UNKNOWN_TIME
 from edgeworth.core.paths import Home
 from edgeworth.core.units import DAY, HOUR, MINUTE, Micros
+from edgeworth.forecasting.speaking import Rows
 from edgeworth.models.registry import Registry
 from edgeworth.research import training as learning
-from edgeworth.research.batch_signals.beliefs import Rows
 from edgeworth.research.batch_signals.forecaster import find_voice
 from edgeworth.research.batch_signals.types import Batch
 from edgeworth.research.dataset import Plan, build, feature_matrix, live_inputs
@@ -71,7 +71,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Home:
     numbers = store_panel(place, *data)
     candles(place, NOW)
     chosen = [number for number in numbers.values() if number % 3 == 0]
-    write_snapshots(place, snapshots(chosen, START + 410 * DAY, NOW))
+    write_snapshots(place, snapshots(chosen, START + 360 * DAY, NOW))
     panel, outcomes = load_panel(place)
     plan = Plan(time_points=(1.0, 3.0, 5.0), features=FEATURES, providers=WITH)
     rows = build(panel, outcomes, plan, Shelf(place).columns(WITH))

@@ -65,8 +65,8 @@ def test_trainings_on_exchanges_without_bias_find_nothing(tmp_path) -> None:
 
 
 def test_trainings_take_the_seeds_of_their_worlds() -> None:
-    assert seeds(PLANS[WORLDS], 5) == seeds(PLANS["null"], 5)
-    assert seeds(PLANS[WALKS], 5) != seeds(PLANS["null"], 5)
+    assert seeds(PLANS[WORLDS], 5) == seeds(PLANS["power"], 5)
+    assert seeds(PLANS[WALKS], 5) != seeds(PLANS["power"], 5)
 
 
 def test_what_counts_as_met() -> None:

@@ -11,8 +11,9 @@ from edgeworth.core.config import Settings
 from edgeworth.core.panel import NEVER, UNKNOWN_TIME
 from edgeworth.forecasting.firing import fire_all
 from edgeworth.forecasting.learning import learn
-from edgeworth.research.batch_signals.beliefs import RuleSpeaker, learn_rules, listen
-from edgeworth.research.batch_signals.odds import learned, stated
+from edgeworth.forecasting.odds import learned, stated
+from edgeworth.forecasting.speaking import RuleSpeaker, listen
+from edgeworth.research.batch_signals.past import learn_rules
 from edgeworth.research.batch_signals.types import band_of
 from edgeworth.research.collecting import decision_points
 from edgeworth.strategies.registry import find

@@ -21,12 +21,12 @@ from edgeworth.core.paths import Home
 from edgeworth.core.random import stream
 from edgeworth.core.units import DAY, HOUR, MINUTE, SECOND, Micros
 from edgeworth.core.virtual_loop import run_virtual
+from edgeworth.forecasting.odds import stated
+from edgeworth.forecasting.speaking import Rows, Said
 from edgeworth.research.batch_signals import journal
-from edgeworth.research.batch_signals.beliefs import Rows, Said
 from edgeworth.research.batch_signals.compact import MOST_TOKENS, compact, tokens
 from edgeworth.research.batch_signals.journal import Journal
 from edgeworth.research.batch_signals.lookout import Lookout, Scope
-from edgeworth.research.batch_signals.odds import stated
 from edgeworth.research.batch_signals.panels import known_outcomes
 from edgeworth.research.batch_signals.scan import BACK_OFF, Plan, Scanner
 from edgeworth.research.batch_signals.scoring import scores, stored_signals

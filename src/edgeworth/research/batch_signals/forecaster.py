@@ -19,9 +19,9 @@ from edgeworth.core.panel import Int64s
 from edgeworth.core.paths import Home
 from edgeworth.core.units import Micros
 from edgeworth.features.providers import Bundle
+from edgeworth.forecasting.odds import stated
+from edgeworth.forecasting.speaking import Drivers, Rows, Said, Stated, stated_cost
 from edgeworth.models.registry import Registry
-from edgeworth.research.batch_signals.beliefs import Drivers, Rows, Said, Stated, stated_cost
-from edgeworth.research.batch_signals.odds import stated
 from edgeworth.research.batch_signals.types import ModelNote
 from edgeworth.research.dataset import Float32s, column_names, features_digest, model_inputs
 

@@ -12,7 +12,7 @@ from edgeworth.core.clock import Clock
 from edgeworth.core.config import Settings
 from edgeworth.core.panel import UNKNOWN_TIME
 from edgeworth.core.paths import Home
-from edgeworth.research.batch_signals.beliefs import Said
+from edgeworth.forecasting.speaking import Said
 from edgeworth.research.batch_signals.lookout import Board
 from edgeworth.research.batch_signals.review import executable
 from edgeworth.store.forecasts import StoredForecast

@@ -15,8 +15,9 @@ from edgeworth.core.units import DAY, HOUR
 from edgeworth.features.definitions import KERNELS, Kind, closure
 from edgeworth.features.registry import View, keep_categories
 from edgeworth.forecasting.firing import fire_all
+from edgeworth.forecasting.speaking import RuleSpeaker, Said, Speaker, listen
 from edgeworth.research.batch_signals import panels
-from edgeworth.research.batch_signals.beliefs import RuleSpeaker, Said, Speaker, learn_rules, listen
+from edgeworth.research.batch_signals.past import learn_rules
 from edgeworth.research.batch_signals.tail import Latest, Tail
 from edgeworth.research.collecting import DECIDED_HIGH, DECIDED_LOW
 from edgeworth.strategies.base import Strategy

@@ -21,9 +21,9 @@ from edgeworth.engine.fills import ask_e4, half_spread_e4
 from edgeworth.engine.gate import GateCode, blocked, gate
 from edgeworth.engine.sizing import decide, exclusive_stakes, kelly, part, probability_e6
 from edgeworth.engine.types import LOT_E6, EngineConfig, EngineMarkets
-from edgeworth.research.batch_signals.beliefs import Said
+from edgeworth.forecasting.odds import Odds, joined
+from edgeworth.forecasting.speaking import Said
 from edgeworth.research.batch_signals.lookout import Board
-from edgeworth.research.batch_signals.odds import Odds, joined
 from edgeworth.research.batch_signals.panels import NO_QUOTE
 from edgeworth.research.batch_signals.types import Driver, Evidence, ReviewEntry, Size, band_of
 

@@ -292,7 +292,7 @@ class Assembly:
 
 def _win_rates(board: Board) -> list[WinRate]:
     """Return what each rule has earned by now, with its interval, and how often it fires on the board."""
-    from edgeworth.research.batch_signals.odds import learned
+    from edgeworth.forecasting.odds import learned
 
     rows = []
     spoken = board.said[: len(board.speakers)] or [None] * len(board.speakers)  # rules speak first

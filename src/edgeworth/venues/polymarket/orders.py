@@ -85,11 +85,17 @@ class ClobVenue:
         self._requester = Requester(signer.address, account.credentials)
         self.may_send, self._clob = may_send, Clob(http)
         self._offset, self._beat = 0, ""
+        self._stream: UserStream | None = None
 
     @property
     def restriction(self) -> Restriction | None:
         """What the whole venue takes now, as far as it has said; None when it takes everything."""
         return self.restrictions.now
+
+    @property
+    def feed_open(self) -> bool:
+        """Whether `events` has a connection now; its next opening begins with `ContinuityLost`."""
+        return self._stream is not None and self._stream.socket.is_open
 
     @property
     def clock_offset(self) -> int:
@@ -246,6 +252,7 @@ class ClobVenue:
     async def events(self) -> AsyncIterator[AccountEvent]:
         """Follow own orders and fills as they happen; begins and resumes with `ContinuityLost`."""
         stream = UserStream(self._http.endpoints.user_ws, self._connect, self._account.credentials, self.clock)
+        self._stream = stream
         task = asyncio.create_task(stream.run())
         lost = 0
         try:

@@ -12,13 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeworth.core.config import Settings
-from edgeworth.core.panel import NEVER, UNKNOWN_TIME, Floats, Int64s, Outcomes, Panel
+from edgeworth.core.panel import Floats, Int64s, Panel
 from edgeworth.features.registry import View
-from edgeworth.forecasting.firing import fire_all
-from edgeworth.forecasting.learning import Learning, Record, record
-from edgeworth.research.batch_signals.odds import Odds, learned, stated
-from edgeworth.research.batch_signals.panels import known_outcomes
-from edgeworth.research.collecting import decision_points
+from edgeworth.forecasting.learning import Record
+from edgeworth.forecasting.odds import Odds, learned, stated
 from edgeworth.strategies.base import Strategy, label
 from edgeworth.strategies.evaluate import Decisions, calls_of, decide
 
@@ -153,31 +150,6 @@ def stated_cost(leg: Floats, settings: Settings) -> Floats:
     costs = settings.costs
     half = (costs.half_spread + costs.spread_share * leg * (1.0 - leg)) * costs.multiplier
     return np.minimum(leg + half, 1.0)
-
-
-def learn_rules(
-    rules: Sequence[Strategy], data: tuple[Panel, Outcomes] | None, settings: Settings, as_of: int
-) -> list[RuleSpeaker]:
-    """Let rules learn from markets whose outcome was known by `as_of`; without data they know nothing."""
-    if data is None:
-        return [RuleSpeaker(rule, None, settings) for rule in rules]
-    panel, outcomes = data[0], known_outcomes(data[1], as_of)
-    rows = decision_points(panel, outcomes, UNKNOWN_TIME, min(as_of + 1, NEVER))
-    rows = rows[outcomes.known_at[_owners(panel, rows)] != NEVER]  # an open market teaches nothing
-    costs = settings.costs
-    how = Learning(
-        settings.proof.prior_events, costs.half_spread * costs.multiplier, costs.spread_share * costs.multiplier
-    )
-    return [
-        RuleSpeaker(rule, record(firings, panel, outcomes, how), settings)
-        for rule, firings in zip(rules, fire_all(panel, list(rules), rows), strict=True)
-    ]
-
-
-def _owners(panel: Panel, rows: Int64s) -> npt.NDArray[np.int32]:
-    from edgeworth.features.columns import owners
-
-    return owners(panel, rows)
 
 
 def listen(panel: Panel, rows: Int64s, speakers: Sequence[Speaker], as_of: int) -> list[Said]:
