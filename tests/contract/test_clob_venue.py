@@ -402,7 +402,7 @@ def test_what_may_not_be_sent_stays_here_until_the_last_instant():
     async def story(side, venue):
         stopped = []
 
-        def guard():
+        def guard(_is_buy):
             if stopped:
                 raise Retryable("venue-restarting", "held back")
 

@@ -246,7 +246,8 @@ class Case:
             self.wrong.append(f"trade kill: {code} {said[-1000:]}")
         if code:  # an order found without an answer stays in doubt, and the venue must not have it
             doubtful = set(told["error"]["details"]["doubtful"])
-            self.wrong += [f"{row['id']} is no doubt" for row in self.venue()["orders"] if row["id"] in doubtful]
+            taken = [row["id"] for row in self.venue()["orders"] if row.get("status") != "rejected"]
+            self.wrong += [f"{name} is no doubt" for name in taken if name in doubtful]
         for _ in range(200):
             if not self.venue().get("unsettled"):
                 break

@@ -18,14 +18,13 @@ from edgeworth.app.venues import Connection
 from edgeworth.collect.importing.pipeline import import_paths
 from edgeworth.core.clock import ManualClock, VirtualClock
 from edgeworth.core.config import load
+from edgeworth.core.orders import OrderState
 from edgeworth.core.paths import Home
 from edgeworth.core.progress import Silent
-from edgeworth.core.units import SECOND
 from edgeworth.core.virtual_loop import run_virtual
 from edgeworth.sandbox.scenario import find_scenario
 from edgeworth.sandbox.server.sandbox import Sandbox
 from edgeworth.sandbox.world import generate
-from edgeworth.trading import account as accounts
 from edgeworth.trading.halts import Resume, lift
 from edgeworth.venues.endpoints import Endpoints
 from edgeworth.venues.http.client import HttpClient
@@ -80,8 +79,8 @@ class Wire(httpx2.AsyncBaseTransport):
 class Stage:
     """A running bot and the venue under it."""
 
-    def __init__(self, sandbox, wire, opened):
-        self.sandbox, self.wire, self.opened, self.bot = sandbox, wire, opened, opened.bot
+    def __init__(self, sandbox, wire, http, opened):
+        self.sandbox, self.wire, self.http, self.opened, self.bot = sandbox, wire, http, opened, opened.bot
         self.clock, self.faults = sandbox.clock, sandbox.faults
         self.lines = []
         self.bot.on_tick = self.lines.append
@@ -111,6 +110,10 @@ class Stage:
         for halt in self.bot.account.standing():
             end = lift(halt, Resume.OPERATOR, "test", "it is over", self.clock.now())
             self.bot.parts.journal.record_lift(end)
+
+    def sending(self):
+        """Return the orders whose bytes are about to leave."""
+        return [one for one in self.bot.account.open.values() if one.state is OrderState.SENDING]
 
     def number(self, token):
         """Return the venue's own number of a token's market."""
@@ -153,7 +156,7 @@ def play(folder, story, **settings):
         try:
             link = Connection(http, clock, connect_sandbox(sandbox))
             async with session(chosen, asked, connection=link) as opened:
-                stage = Stage(sandbox, wire, opened)
+                stage = Stage(sandbox, wire, http, opened)
                 running = asyncio.ensure_future(opened.bot.run(stop))
                 telling = asyncio.ensure_future(story(stage))
                 try:
@@ -174,5 +177,3 @@ def play(folder, story, **settings):
 
     return run_virtual(clock, work())
 
-
-__all__ = ["EVERY_S", "SECOND", "Stage", "accounts", "play", "prepare"]

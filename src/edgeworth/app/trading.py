@@ -20,7 +20,7 @@ from edgeworth.app.venues import Connection, connect
 from edgeworth.core.clock import Clock
 from edgeworth.core.config import Config
 from edgeworth.core.errors import DataError, Retryable, UsageError, VenueError
-from edgeworth.core.orders import Instrument, OrderVenue
+from edgeworth.core.orders import Instrument, Intent, OrderVenue
 from edgeworth.core.panel import Panel
 from edgeworth.core.paths import Home
 from edgeworth.core.units import DAY, MINUTE, SECOND, Micros
@@ -42,6 +42,7 @@ from edgeworth.trading.manager import Hooks, ManagerSettings, OrderManager
 from edgeworth.trading.paper import PaperSettings, PaperVenue
 from edgeworth.trading.record import Recorder, read_lines
 from edgeworth.trading.risk import MachineView, VenueState
+from edgeworth.trading.risk_codes import RiskCode
 from edgeworth.trading.sizing import Rules
 from edgeworth.trading.stages import Ladder
 from edgeworth.trading.tail import Tail
@@ -228,13 +229,15 @@ _RESTRICTED: Final = {
 }
 
 
-def last_look(manager: OrderManager) -> Callable[[], None]:
+def last_look(manager: OrderManager) -> Callable[[bool], None]:
     """Return what is asked at the very instant an order leaves, behind every queue: it raises to keep it here."""
 
-    def look() -> None:
-        halted = overall(manager.account.standing()) is TradingState.HALTED
-        if halted or manager.heart.lost or not manager.recovery.ready:
-            reason = "trading is halted" if halted else "the venue may have lost us"
+    def look(is_buy: bool) -> None:
+        manager.journal.refresh()  # a pause or kill by another process counts, too
+        state = overall(manager.account.standing())
+        stopped = state is TradingState.HALTED or (state is TradingState.REDUCING and is_buy)
+        if stopped or manager.heart.lost or not manager.recovery.ready:
+            reason = f"trading is {state}" if stopped else "the venue may have lost us"
             raise Retryable("order-kept", f"an order was kept here: {reason}", sent=False)
 
     return look
@@ -334,8 +337,24 @@ def _manager(
     age = 0 if request.mode == "paper" else round(trading.heartbeat_age * SECOND)
     settings = ManagerSettings(lifetime=trading.order_minutes * 60 * SECOND, heartbeat_age=age)
     seed = int(hashlib.blake2b(journal_name(config, request.mode).encode(), digest_size=6).hexdigest(), 16)
-    hooks = Hooks(payouts=lambda token: watcher.payouts().get(token), marks=watcher.board.best_bid)  # type: ignore[arg-type,return-value]
+    hooks = Hooks(
+        gate=_fresh_books(watcher, Limits.of(config.settings).book_age, clock),
+        payouts=lambda token: watcher.payouts().get(token),  # type: ignore[arg-type,return-value]
+        marks=watcher.board.best_bid,  # type: ignore[arg-type]
+    )
     return OrderManager(journal, venue, clock, seed ^ config.settings.run.seed, settings, hooks)
+
+
+def _fresh_books(watcher: Watcher, age: int, clock: Clock) -> Callable[[Intent], str]:
+    """Return the gate that is asked before every sending, the first and all later ones: is the book still young?"""
+
+    def gate(intent: Intent) -> str:
+        book = watcher.board.book(intent.instrument.token)
+        if book is None:
+            return RiskCode.NO_BOOK.value
+        return RiskCode.STALE_BOOK.value if clock.now() - book.known_at > age else ""
+
+    return gate
 
 
 @contextlib.asynccontextmanager

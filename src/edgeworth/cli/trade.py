@@ -286,7 +286,7 @@ def flatten(ctx: click.Context, paper: bool, sandbox: bool, live: bool, reason: 
 @_places
 @click.pass_context
 def reconcile(ctx: click.Context, paper: bool, sandbox: bool, live: bool) -> None:
-    """Compare the ledger with the venue; a difference that is seen twice, a minute apart, goes to suspense and halts."""
+    """Compare the ledger with the venue; one that is seen twice, a minute apart, goes to suspense and halts."""
     from edgeworth.app import trade_desk as desk
 
     with desk.desk(configuration(ctx), _mode(paper, sandbox, live)) as at:

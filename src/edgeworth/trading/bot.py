@@ -110,6 +110,8 @@ class Bot:
         parts.journal.refresh()
         if parts.manager.heart.at is not None:  # first: before a start there was silence, and it has ended
             self._feed(br.Beaten(at=parts.manager.heart.at))
+        if self.account.agreed_at is not None:
+            self._feed(br.Reconciled(at=self.account.agreed_at))
         for decayed in self.proving.settle(parts.watcher.payouts(), tick.t):
             self._feed(decayed)
         self._watch(tick.t)
@@ -310,8 +312,6 @@ class Bot:
         self._feed(br.DiskSeen(at=Micros(t), free=self._machine.disk_free))
         if self._machine.skew is not None:
             self._feed(br.SkewSeen(at=Micros(t), skew=self._machine.skew))
-        if account.agreed_at is not None:
-            self._feed(br.Reconciled(at=account.agreed_at))
         lasting = [one.halt if isinstance(one, _PASSING) else one for one in parts.board]
         if lasting != self._kept:  # what passes by itself is seen again at the next tick
             self._kept = lasting

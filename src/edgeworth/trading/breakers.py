@@ -159,7 +159,7 @@ class ErrorRate(Breaker, frozen=True, kw_only=True, tag="error-rate"):
 
     def wrong(self, limits: BreakerLimits) -> str:
         """Return what is wrong in one sentence, or ""."""
-        count = sum(self.now - t < MINUTE for t in self.failures)
+        count = sum(0 <= self.now - t < MINUTE for t in self.failures)  # what is told late must not move the minute
         return f"{count} venue calls failed within a minute" if count >= limits.error_rate else ""
 
     def over(self, limits: BreakerLimits) -> bool:

@@ -60,6 +60,7 @@ class Account(msgspec.Struct, frozen=True):
 class ClobVenue:
     """Trade on the order service. `may_send` is asked last of all before an order leaves; it raises to keep it here.
 
+    It is told whether the order buys.
     Raises Fatal signing-failed when signatures that prove nothing would go to a venue beyond this machine.
     """
 
@@ -71,7 +72,7 @@ class ClobVenue:
         *,
         name: str = "polymarket",
         connect: Connect = connect_websocket,
-        may_send: Callable[[], None] = lambda: None,
+        may_send: Callable[[bool], None] = lambda _is_buy: None,
     ) -> None:
         if signer.structural and not http.endpoints.local:
             raise Fatal("signing-failed", "a signer without a key is for simulated venues alone")
@@ -303,7 +304,7 @@ class ClobVenue:
         """Raise what keeps an order here; whatever that is, nothing was sent."""
         try:
             self.restrictions.heed(post_only=posted.post_only)
-            self.may_send()
+            self.may_send(posted.is_buy)
         except VenueError as error:
             error.details["sent"] = False
             raise
