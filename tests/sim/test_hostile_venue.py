@@ -189,7 +189,7 @@ def _listed_as(word, condition):
 def test_a_market_that_is_not_open_is_left_alone_although_it_has_a_book(folder, word):
     async def story(stage):
         await stage.live(1.5)
-        intent = stage.lines[-1].wanted[0]  # the next one to be bought
+        intent = stage.next_wanted()
         begin, end = _listed_as(word, intent.instrument.condition)
         begin(stage)
         await stage.live(1.2)

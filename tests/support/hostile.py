@@ -21,6 +21,7 @@ from edgeworth.core.config import load
 from edgeworth.core.orders import OrderState
 from edgeworth.core.paths import Home
 from edgeworth.core.progress import Silent
+from edgeworth.core.units import SECOND
 from edgeworth.core.virtual_loop import run_virtual
 from edgeworth.sandbox.scenario import find_scenario
 from edgeworth.sandbox.server.sandbox import Sandbox
@@ -110,6 +111,11 @@ class Stage:
         for halt in self.bot.account.standing():
             end = lift(halt, Resume.OPERATOR, "test", "it is over", self.clock.now())
             self.bot.parts.journal.record_lift(end)
+
+    def next_wanted(self):
+        """Return the intent that is sent next: the first one that does not end too soon."""
+        soon, ends = self.clock.now() + 3_600 * SECOND, self.bot.parts.watcher.scheduled_end
+        return next(one for one in self.lines[-1].wanted if (ends(one.instrument.market_no) or 0) > soon)
 
     def sending(self):
         """Return the orders whose bytes are about to leave."""

@@ -18,7 +18,7 @@ from edgeworth.app.trading_live import cancelling_venue
 from edgeworth.app.venues import connect
 from edgeworth.core.clock import Clock, SystemClock
 from edgeworth.core.config import Config
-from edgeworth.core.errors import DataError, UsageError, VenueError
+from edgeworth.core.errors import AccessError, DataError, UsageError, VenueError
 from edgeworth.core.instants import to_iso
 from edgeworth.core.orders import Intent, OrderVenue
 from edgeworth.core.units import Micros
@@ -36,9 +36,11 @@ from edgeworth.trading.order import Order
 from edgeworth.trading.portfolio import portfolio
 from edgeworth.trading.proving import books_of, standing_of
 from edgeworth.trading.sizing import Quote, Rules, sale
+from edgeworth.trading.states import UNCERTAIN
 from edgeworth.trading.watched import Directory, Watched
 
 _WAIT_S: Final = 5.0  # for a running bot to act on what was written down
+_KILL_S: Final = 20.0  # after which an operator is told that nothing could be verified
 _FOUND: Final = 8  # of an id are enough where they are unique
 
 
@@ -190,17 +192,34 @@ class _NoFeed:
 
 
 def kill(at: Desk, reason: str, who: str) -> Swept:
-    """Halt and cancel everything, and say whether no open order is left; a running paper bot does it itself."""
+    """Halt and cancel everything, and say whether no open order is left; a running paper bot does it itself.
+
+    The halt is written down first, so that a running bot stops whatever the venue answers here.
+    """
+    if not any(halt.cause is HaltCause.KILLED for halt in at.account.standing()):
+        with contextlib.suppress(AccessError, DataError):  # then the manager says so; cancelling matters more
+            at.journal.record_halt(
+                raise_halt(
+                    HaltCause.KILLED, TradingState.HALTED, Resume.OPERATOR, f"{reason} ({who})", at.clock.now()
+                )
+            )  # fmt: skip
     if at.mode == "paper" and at.bot is not None:
-        halt = raise_halt(HaltCause.KILLED, TradingState.HALTED, Resume.OPERATOR, f"{reason} ({who})", at.clock.now())
-        at.journal.record_halt(halt)
         return asyncio.run(_wait_gone(at))
 
     async def work() -> Swept:
-        async with managed(at) as manager:
+        async with asyncio.timeout(_KILL_S), managed(at) as manager:
             return await manager.kill(reason, who)
 
-    return asyncio.run(work())
+    try:
+        return asyncio.run(work())
+    except (VenueError, TimeoutError) as error:
+        left = [order for order in at.account.open.values() if order.order_id]
+        return Swept(
+            verified=False,
+            open=tuple(order.order_id for order in left if order.is_open and order.state not in UNCERTAIN),
+            doubtful=tuple(order.order_id for order in left if order.state in UNCERTAIN),
+            text=error.message if isinstance(error, VenueError) else f"the venue did not answer within {_KILL_S:g} s",
+        )
 
 
 async def _wait_gone(at: Desk) -> Swept:

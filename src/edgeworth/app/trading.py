@@ -47,6 +47,7 @@ from edgeworth.trading.sizing import Rules
 from edgeworth.trading.stages import Ladder
 from edgeworth.trading.tail import Tail
 from edgeworth.trading.watched import Directory, Watched
+from edgeworth.venues.http.client import HttpClient
 
 if TYPE_CHECKING:
     from edgeworth.research.batch_signals.lookout import Board as Look
@@ -76,6 +77,7 @@ class Request:
     exhibits: bool = False
     said: Said = field(default_factory=Said)
     key: KeyPlan | None = None
+    react: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,7 @@ class Session:
     directory: Directory
     venue: OrderVenue
     clock: Clock
+    http: HttpClient
 
 
 def journal_name(config: Config, mode: Mode) -> str:
@@ -160,7 +163,7 @@ async def session(
             parts,
             BotSettings(every_s=request.every_s, max_entries=engine.max_entries, real=request.mode == "live", run=run),
         )
-        yield Session(bot, run, folder, directory, venue, clock)
+        yield Session(bot, run, folder, directory, venue, clock, made.http)
 
 
 class Machine:

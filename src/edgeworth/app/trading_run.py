@@ -5,14 +5,16 @@ import contextlib
 import signal
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from edgeworth.app.paper_hour import summary
 from edgeworth.app.trading import Request, session
+from edgeworth.app.trading_react import reacting
 from edgeworth.core.config import Config
 from edgeworth.store.instance import BOT, one_instance
 from edgeworth.trading.record import Line
 
+_RENEWED_S: Final = 6 * 3_600.0
 Started = Callable[[str, int], None]
 Told = Callable[[Line, dict[str, int]], None]
 
@@ -38,9 +40,19 @@ async def _run(config: Config, request: Request, say: tuple[Started, Told, Calla
     if sys.platform != "win32":
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, end, number)
-    async with session(config, request, show=checked) as opened:
-        started(opened.run, len(opened.directory))
-        opened.bot.on_tick = lambda line: told(line, opened.bot.outcomes)
-        with contextlib.suppress(asyncio.CancelledError):
-            await opened.bot.run(stop, request.most)
-        return summary(opened)
+    renew = max(
+        1, round(_RENEWED_S / request.every_s)
+    )  # ticks until markets, history and what rules learned are read anew
+    done = 0
+    while True:
+        left = request.most - done if request.most else renew
+        async with session(config, request, show=checked) as opened:
+            started(opened.run, len(opened.directory))
+            opened.bot.on_tick = lambda line, bot=opened.bot: told(line, bot.outcomes)  # type: ignore[misc]
+            async with reacting(config, request, opened):
+                with contextlib.suppress(asyncio.CancelledError):
+                    await opened.bot.run(stop, min(left, renew))
+            found = summary(opened)
+        done += found["ticks"]
+        if stop.is_set() or (request.most and done >= request.most) or not found["ticks"]:
+            return {**found, "ticks": done}

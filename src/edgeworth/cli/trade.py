@@ -63,6 +63,7 @@ def _places(function: Any) -> Any:
 @click.option("--max-markets", type=click.IntRange(1, 2000), default=300, show_default=True, help="Markets watched.")
 @click.option("--every", metavar="TIME", default="60s", show_default=True, help="Time between ticks.")
 @click.option("--ticks", type=click.IntRange(min=0), default=0, help="Stop after so many; 0 runs until stopped.")
+@click.option("--react", is_flag=True, help="Follow the books live; a model that sees an edge in one wakes the bot.")
 @click.option("--allow-exhibits", is_flag=True, help="Let the exhibits of failed strategies trade live, too.")
 @click.option("--confirm", default="", metavar="TAIL", help="With --live: the last six digits of the wallet's address.")
 @click.option("--key-file", "key_fd", type=click.File("rb"), help="With --live: read the key from here; `-` is stdin.")
@@ -70,7 +71,7 @@ def _places(function: Any) -> Any:
 def run(
     ctx: click.Context, paper: bool, sandbox: bool, live: bool, rules: tuple[str, ...], params: tuple[str, ...],
     markets: tuple[str, ...], category: str, model: str | None, no_model: bool, max_markets: int, every: str,
-    ticks: int, allow_exhibits: bool, confirm: str, key_fd: Any,
+    ticks: int, react: bool, allow_exhibits: bool, confirm: str, key_fd: Any,
 ) -> None:  # fmt: skip
     """Run the bot: look at the books, ask the strategies, size, check every limit, write down, send, reconcile.
 
@@ -89,7 +90,7 @@ def run(
     request = Request(
         mode=mode, rules=rules or ("all",), params=params, markets=markets, category=category, model=model,
         no_model=no_model, max_markets=max_markets, every_s=parse_duration(every) / 1e6, most=ticks,
-        exhibits=allow_exhibits, said=Said(live=live, confirm=confirm), key=key,
+        exhibits=allow_exhibits, react=react, said=Said(live=live, confirm=confirm), key=key,
     )  # fmt: skip
     quiet = bool(option(ctx, "quiet")) or wants_json(ctx)
     out = console(ctx, err=True)

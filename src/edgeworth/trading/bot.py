@@ -6,9 +6,9 @@ journal; the object can be dropped at any instant and made again.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -48,9 +48,10 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BotSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How the bot runs: seconds between ticks, entries allowed per market, whether the money is real."""
+    """How the bot runs: seconds between ticks, and at least between two when woken; entries allowed per market."""
 
     every_s: float = 60.0
+    settle_s: float = 1.0
     max_entries: int = 1
     real: bool = False
     run: str = ""
@@ -86,6 +87,7 @@ class Bot:
         self.ticks = 0
         self.outcomes: dict[str, int] = {}
         self.on_tick: Callable[[Line], None] = _ignore
+        self.wake = asyncio.Event()  # set by whoever has seen something that should not wait for the next tick
         self.proving = Proving(parts.journal, parts.chooser.directory, parts.desk.ladder)
         self._machine = MachineView()
         self._kept: Sequence[object] = ()
@@ -169,15 +171,23 @@ class Bot:
             await clock.sleep(0.1)
 
     async def _pause(self, stop: asyncio.Event, seconds: float) -> None:
-        """Wait on the clock, or until told to stop."""
-        timer = asyncio.ensure_future(self.parts.clock.sleep(max(seconds, 0.0)))
-        told = asyncio.ensure_future(stop.wait())
+        """Wait on the clock, until told to stop, or until woken: then at least `settle_s` after the tick before."""
+        calm = min(self.settings.settle_s, max(seconds, 0.0))
+        await self._either(stop.wait(), self.parts.clock.sleep(calm))
+        if not stop.is_set() and seconds > calm:
+            await self._either(stop.wait(), self.wake.wait(), self.parts.clock.sleep(seconds - calm))
+        self.wake.clear()
+
+    @staticmethod
+    async def _either(*waits: Coroutine[Any, Any, object]) -> None:
+        """Wait for the first of several."""
+        tasks = [asyncio.ensure_future(wait) for wait in waits]
         try:
-            await asyncio.wait((timer, told), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (timer, told):
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(timer, told, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     # -- what a decision depends on
 

@@ -1,5 +1,7 @@
 """React to the market channel at once: frame, book, features of the moment, model, signal, without waiting for a tick.
 
+It stands at the seam where a keeper of books takes compiled code (`make_fast`), or is handed frames itself (`heard`).
+
 A signal here decides nothing; it says which market deserves a tick now. The tick then goes the one way that every
 decision goes (recorded, sized, checked, journalled), so what was decided can still be replayed.
 """
@@ -59,6 +61,26 @@ class Reactor:
             if any(word in frame for word in _MOVING) and mark_touched(self._books, now):
                 return self.reaction.after(now)
         return []
+
+    def make_fast(self, told: Callable[[list[Signal]], None]) -> Callable[[Books], Callable[[bytes, int], int]]:
+        """Return what a keeper of books asks for: it applies frames as usual, and `told` hears of signals."""
+
+        def make(books: Books) -> Callable[[bytes, int], int]:
+            self._books = books
+            self._bind()
+            feed, after = self._feed, self.reaction.after
+
+            def fast(frame: bytes, now: int) -> int:
+                done = feed(frame, now)
+                if done > 0:
+                    signals = after(now)
+                    if signals:
+                        told(signals)
+                return done
+
+            return fast
+
+        return make
 
     def _bind(self) -> None:
         """Look up again where the books lie, and which market each belongs to."""

@@ -121,3 +121,41 @@ def test_before_any_tick_it_is_silent(model, panel):
     _, books = reactor_of(panel, model)
     fresh = Reactor(books, Directory([]), model, -1.0, lambda frame, now: take_book(books, frame, now))
     assert fresh.heard(frame_of("0.4", "0.42", NOW), NOW) == []
+
+
+class _Quiet:
+    """Hear nothing of what frames say besides books."""
+
+    def doubted(self, number, cause):
+        raise AssertionError((number, cause))
+
+    def traded(self, trade):
+        raise AssertionError(trade)
+
+    def told(self, message):
+        raise AssertionError(message)
+
+
+def test_at_the_seam_of_a_keeper_it_applies_frames_and_tells_of_signals(model, panel):
+    from edgeworth.venues.polymarket.book_keeper import BookKeeper
+
+    books, told = Books(), []
+    books.open(YES, NO, 10)
+    reactor, _ = reactor_of(panel, model)
+    keeper = BookKeeper(books, _Quiet())
+    keeper.use_fast(reactor.make_fast(told.append))
+    plain_books = Books()
+    plain_books.open(YES, NO, 10)
+    plain = BookKeeper(plain_books, _Quiet())
+    for step, (bid, ask) in enumerate([("0.4", "0.42"), ("0.41", "0.44"), ("0.55", "0.57")]):
+        now = NOW + step * MINUTE
+        frame = frame_of(bid, ask, now)
+        keeper.feed(frame, now)
+        plain.feed(frame, now)
+        assert books.snapshot(YES) == plain_books.snapshot(YES)
+    assert len(told) == 2  # the first book had to go the usual way: it was not valid yet
+    alone, _ = reactor_of(panel, model)
+    for step, (bid, ask) in enumerate([("0.4", "0.42"), ("0.41", "0.44"), ("0.55", "0.57")]):
+        now = NOW + step * MINUTE
+        said = alone.heard(frame_of(bid, ask, now), now)
+    assert told[-1] == said
