@@ -178,7 +178,9 @@ class Case:
                 self.wrong.append(f"the bot ended by itself: {(self.folder / f'life-{self.mode}').read_text()[-2000:]}")
                 return False
             select.select([], [], [], 0.02)
-        self.wrong.append(f"no agreement within {PATIENCE_S} s: {(self.folder / f'life-{self.mode}').read_text()[-500:]}")
+        self.wrong.append(
+            f"no agreement within {PATIENCE_S} s: {(self.folder / f'life-{self.mode}').read_text()[-500:]}"
+        )
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         return False

@@ -126,9 +126,7 @@ CASES = {
         *switch("closed-only"), frozenset({"reducing"}), frozenset({"closed-only"}), operator=True, grace=1.1
     ),
     "a feed of own orders that is down": Case(*_sockets_down(), frozenset({"account-feed-gap"}), grace=0.4),
-    "heartbeats that are not heard": Case(
-        *_no_heartbeat(), frozenset({"halted"}), frozenset({"heartbeat"}), grace=0.4
-    ),
+    "heartbeats that are not heard": Case(*_no_heartbeat(), frozenset({"halted"}), frozenset({"heartbeat"}), grace=0.4),
 }
 
 

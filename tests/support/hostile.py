@@ -182,4 +182,3 @@ def play(folder, story, **settings):
             await http.close()
 
     return run_virtual(clock, work())
-

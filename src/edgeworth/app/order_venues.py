@@ -57,14 +57,15 @@ def paper_venue(config: Config, feed: PaperFeed, clock: Clock, settings: PaperSe
 
 
 async def sandbox_venue(
-    http: HttpClient, *, connect: Connect = connect_websocket, signer: OrderSigner | None = None
+    http: HttpClient, *, connect: Connect | None = None, signer: OrderSigner | None = None
 ) -> ClobVenue:
     """Log in at a simulated venue with a throw-away key and return it; raises Fatal for one beyond this machine."""
     if not http.endpoints.local:
         raise Fatal("signing-failed", "a throw-away key is for simulated venues on this machine")
     chosen = signer or sandbox_signer()
     keys = await log_in(http, chosen, await Clob(http).server_time())
-    return ClobVenue(http, chosen, Account(make_wallet(chosen.address), keys), name="sandbox", connect=connect)
+    account = Account(make_wallet(chosen.address), keys)
+    return ClobVenue(http, chosen, account, name="sandbox", connect=connect or connect_websocket)
 
 
 @contextlib.asynccontextmanager

@@ -376,7 +376,7 @@ async def _venue(
     if request.mode == "sandbox":
         if config.settings.venue != "sandbox":
             raise UsageError("bad-option", "--sandbox trades on a simulated venue", 'set venue = "sandbox"')
-        yield await sandbox_venue(made.http, **({"connect": made.sockets} if made.sockets else {}))
+        yield await sandbox_venue(made.http, connect=made.sockets)
         return
     instruments: Sequence[Instrument] = [one.instrument(1) for one in directory]
     plan = request.key or key_plan(config)

@@ -137,7 +137,7 @@ def _agreement(config: Config, period: Period, folders: Sequence[Path], abouts: 
     for settings, lines in _stretches(period, abouts):
         engine = EngineConfig.of_settings(settings.costs, settings.risk)
         for quotes in ("recorded", "stated"):
-            made = agreement(period.directory, lines, told, (Rules.of(settings), engine), quotes)  # type: ignore[arg-type]
+            made = agreement(period.directory, lines, told, (Rules.of(settings), engine), quotes)
             found[quotes].append(made)
     return {
         "thought_again": thought.opinions,

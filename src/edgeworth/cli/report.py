@@ -9,6 +9,7 @@ import click
 from edgeworth.cli.options import Group, examples
 from edgeworth.cli.output import advise, configuration, console, emit, wants_json
 from edgeworth.cli.report_fairvalue import fair_value
+from edgeworth.cli.report_trading import trading
 
 if TYPE_CHECKING:
     from edgeworth.research.forecast_report import ForecastScore
@@ -24,6 +25,7 @@ def command() -> None:
 
 
 command.add_command(fair_value)
+command.add_command(trading)
 
 
 @examples("edgeworth report last", "edgeworth report last --json")

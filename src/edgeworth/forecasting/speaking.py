@@ -69,12 +69,16 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """The newest rows that speakers are handed: ascending points `row` of a panel, features, YES prices; shape (R,)."""
+    """The newest rows that speakers are handed: ascending points `row` of a panel, features, YES prices; shape (R,).
+
+    `asks` are the best asks of the YES and of the NO leg where books were seen, 0 where not; None without books.
+    """
 
     panel: Panel
     row: Int64s
     frame: "pl.DataFrame"
     price_e4: Int64s
+    asks: tuple[Int64s, Int64s] | None = None
 
 
 class Speaker(Protocol):
@@ -125,9 +129,21 @@ class RuleSpeaker:
         index = np.flatnonzero(said.side).astype(np.int64)
         side = said.side[index]
         leg = np.where(side > 0, price_e4[index], 10_000 - price_e4[index]) / _MIDS
-        odds = self._odds(said, index, stated_cost(leg, self.settings), self.experience(as_of))
+        odds = self._odds(said, index, self._paid(rows, index, side, leg), self.experience(as_of))
         reasons = tuple(calls[int(number)].reason for number in said.reason[index])
         return Said(self.name, self.rule.version, bool(self.rule.exhibit), index, side, reasons, odds)
+
+    def _paid(self, rows: Rows, index: Int64s, side: npt.NDArray[np.int8], leg: Floats) -> Floats:
+        """Return what one would pay for each side: the stated cost, or the best ask where that is lower.
+
+        A rule without a past is worth what one pays. Were that more than the market asks, a spread narrower than the
+        stated one would look like an edge.
+        """
+        stated = stated_cost(leg, self.settings)
+        if rows.asks is None:
+            return stated
+        seen = np.where(side > 0, rows.asks[0][index], rows.asks[1][index]) / _MIDS
+        return np.where(seen > 0, np.minimum(stated, seen), stated)
 
     def _odds(self, said: Decisions, index: Int64s, price: Floats, past: tuple[int, float, float]) -> Odds:
         own = learned(past, price, self.settings.proof.prior_events)
@@ -152,9 +168,11 @@ def stated_cost(leg: Floats, settings: Settings) -> Floats:
     return np.minimum(leg + half, 1.0)
 
 
-def listen(panel: Panel, rows: Int64s, speakers: Sequence[Speaker], as_of: int) -> list[Said]:
-    """Return what all speakers say about some rows (ascending); features are computed once for all of them."""
+def listen(
+    panel: Panel, rows: Int64s, speakers: Sequence[Speaker], as_of: int, asks: tuple[Int64s, Int64s] | None = None
+) -> list[Said]:
+    """Return what all speakers say about some rows (ascending); features are computed once for all. `asks`: `Rows`."""
     names = list(dict.fromkeys(name for speaker in speakers for name in speaker.needs))
     frame = View(panel).compute(names, rows)
-    seen = Rows(panel, rows, frame, panel.price_e4[rows].astype(np.int64))
+    seen = Rows(panel, rows, frame, panel.price_e4[rows].astype(np.int64), asks)
     return [speaker.speak(seen, as_of) for speaker in speakers]

@@ -17,29 +17,29 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 # colours that stand for CSS variables of the page; unlikely to be chosen by matplotlib itself
-_INK, _GRID, _MAIN, _SECOND, _BAD, _FAINT = "#010101", "#020202", "#030303", "#040404", "#050505", "#060606"
+INK, GRID, MAIN, SECOND, BAD, FAINT = "#010101", "#020202", "#030303", "#040404", "#050505", "#060606"
 _VARIABLES: Final = {
-    _INK: "var(--ink)",
-    _GRID: "var(--grid)",
-    _MAIN: "var(--main)",
-    _SECOND: "var(--second)",
-    _BAD: "var(--bad)",
-    _FAINT: "var(--faint)",
+    INK: "var(--ink)",
+    GRID: "var(--grid)",
+    MAIN: "var(--main)",
+    SECOND: "var(--second)",
+    BAD: "var(--bad)",
+    FAINT: "var(--faint)",
 }
 _STYLE: Final = {
     "svg.fonttype": "none",
     "svg.hashsalt": "edgeworth",
     "font.size": 9,
     "font.family": "sans-serif",
-    "text.color": _INK,
-    "axes.edgecolor": _GRID,
-    "axes.labelcolor": _INK,
+    "text.color": INK,
+    "axes.edgecolor": GRID,
+    "axes.labelcolor": INK,
     "axes.titlesize": 9,
     "axes.grid": True,
-    "grid.color": _GRID,
+    "grid.color": GRID,
     "grid.linewidth": 0.6,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "path.simplify": True,
@@ -51,7 +51,7 @@ _DAY: Final = 86_400_000_000  # microseconds
 _HOURS, _YEAR, _TICKS = 3.0, 300.0, 5  # days, days, labels on a time axis
 
 
-def _draw(
+def draw(
     size: tuple[float, float],
     paint: Callable[["Figure"], None],
     label: str,
@@ -103,7 +103,7 @@ def _days(values: Sequence[float]) -> list[float]:
     return [value / _DAY for value in values]
 
 
-def _dated(axes: "Axes", days: Sequence[float]) -> None:
+def dated(axes: "Axes", days: Sequence[float]) -> None:
     """Label a few round dates; matplotlib's own date locator costs more than all the rest of a chart."""
     first, last = days[0], days[-1]
     span = last - first
@@ -124,24 +124,24 @@ def equity(flat: Row, sized: Row | None) -> str:
         both = bool(sized and sized.get("t"))
         grid = figure.subplots(2, 2 if both else 1, sharex="col", height_ratios=[3, 1], squeeze=False)
         t = _days(flat["t"])
-        grid[0][0].plot(t, flat["before_costs"], color=_SECOND, linewidth=1, label="before costs")
-        grid[0][0].plot(t, flat["profit"], color=_MAIN, linewidth=1.4, label="after costs")
+        grid[0][0].plot(t, flat["before_costs"], color=SECOND, linewidth=1, label="before costs")
+        grid[0][0].plot(t, flat["profit"], color=MAIN, linewidth=1.4, label="after costs")
         grid[0][0].set_title("One share per market: profit, $", loc="left")
         grid[0][0].legend(frameon=False, fontsize=8)
         _under(grid[1][0], t, flat["drawdown"])
         if both and sized:
             t = _days(sized["t"])
-            grid[0][1].plot(t, sized["equity"], color=_MAIN, linewidth=1.4)
+            grid[0][1].plot(t, sized["equity"], color=MAIN, linewidth=1.4)
             grid[0][1].set_title("Sized portfolio: equity, $", loc="left")
             _under(grid[1][1], t, sized["drawdown"])
-            _dated(grid[1][1], t)
-        _dated(grid[1][0], _days(flat["t"]))
+            dated(grid[1][1], t)
+        dated(grid[1][0], _days(flat["t"]))
 
-    return _draw((7.6, 3.1), paint, "equity and drawdown", (0.5, 0.25))
+    return draw((7.6, 3.1), paint, "equity and drawdown", (0.5, 0.25))
 
 
 def _under(axes: "Axes", t: Any, drawdown: Sequence[float]) -> None:
-    axes.fill_between(t, drawdown, 0, color=_BAD, alpha=0.35, linewidth=0)
+    axes.fill_between(t, drawdown, 0, color=BAD, alpha=0.35, linewidth=0)
     axes.set_title("drawdown, $", loc="left")
 
 
@@ -152,19 +152,19 @@ def reliability(rows: list[Row], what: str = "price of the side bought") -> str:
 
     def paint(figure: "Figure") -> None:
         axes, count = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
-        axes.plot([0, 1], [0, 1], color=_SECOND, linewidth=1, linestyle="--")
+        axes.plot([0, 1], [0, 1], color=SECOND, linewidth=1, linestyle="--")
         for row in rows:
             few = row["n"] < _FEW
             low, high = row["cluster_low"], row["cluster_high"]
             alpha = 0.35 if few else 1.0
-            axes.plot([row["mean_price"]] * 2, [low, high], color=_MAIN, linewidth=1.4, alpha=alpha)
-            axes.plot([row["mean_price"]], [row["win_rate"]], "o", color=_MAIN, markersize=4, alpha=alpha)
+            axes.plot([row["mean_price"]] * 2, [low, high], color=MAIN, linewidth=1.4, alpha=alpha)
+            axes.plot([row["mean_price"]], [row["win_rate"]], "o", color=MAIN, markersize=4, alpha=alpha)
         axes.set(xlim=(0, 1), ylim=(0, 1), ylabel="share that won")
         axes.set_title(f"Reliability by {what}", loc="left")
-        count.bar([row["mean_price"] for row in rows], [row["n"] for row in rows], width=0.06, color=_FAINT)
+        count.bar([row["mean_price"] for row in rows], [row["n"] for row in rows], width=0.06, color=FAINT)
         count.set(xlabel=what, ylabel="n")
 
-    return _draw((3.7, 3.3), paint, "reliability diagram", (0.68, 0.42))
+    return draw((3.7, 3.3), paint, "reliability diagram", (0.68, 0.42))
 
 
 def edge_buckets(rows: list[Row]) -> str:
@@ -177,14 +177,14 @@ def edge_buckets(rows: list[Row]) -> str:
         x = [100 * row["predicted"] for row in rows]
         for at, row in zip(x, rows, strict=True):
             if row["low"] is not None and row["high"] is not None:
-                axes.plot([at, at], [100 * row["low"], 100 * row["high"]], color=_MAIN, linewidth=1.2)
-        axes.plot(x, [100 * row["realised"] for row in rows], "o", color=_MAIN, markersize=4)
-        axes.axline((0, 0), slope=1, color=_SECOND, linewidth=1, linestyle="--")
-        axes.axhline(0, color=_INK, linewidth=0.8)
+                axes.plot([at, at], [100 * row["low"], 100 * row["high"]], color=MAIN, linewidth=1.2)
+        axes.plot(x, [100 * row["realised"] for row in rows], "o", color=MAIN, markersize=4)
+        axes.axline((0, 0), slope=1, color=SECOND, linewidth=1, linestyle="--")
+        axes.axhline(0, color=INK, linewidth=0.8)
         axes.set(xlabel="predicted edge, cents per share", ylabel="realised, cents per share")
         axes.set_title("Edge by decile of what was predicted", loc="left")
 
-    return _draw((3.7, 3.3), paint, "edge by bucket")
+    return draw((3.7, 3.3), paint, "edge by bucket")
 
 
 def groups(tables: dict[str, list[Row]], names: Sequence[str]) -> str:
@@ -197,20 +197,20 @@ def groups(tables: dict[str, list[Row]], names: Sequence[str]) -> str:
         axes = figure.subplots()
         for index, (_, row) in enumerate(rows):
             alpha = 0.35 if row["trades"] < _FEW else 1.0
-            colour = _MAIN if row["roi"] > 0 else _BAD
+            colour = MAIN if row["roi"] > 0 else BAD
             if row["low"] is not None and row["high"] is not None:
                 axes.plot([100 * row["low"], 100 * row["high"]], [-index] * 2, color=colour, linewidth=1.4, alpha=alpha)
             axes.plot([100 * row["roi"]], [-index], "o", color=colour, markersize=4, alpha=alpha)
         reach = 1.15 * max(10.0, *(abs(100 * row["roi"]) for _, row in rows))
         axes.set_xlim(-reach, reach)
-        axes.axvline(0, color=_INK, linewidth=0.8)
+        axes.axvline(0, color=INK, linewidth=0.8)
         axes.set_yticks(
             [-index for index in range(len(rows))], [f"{row['label']}  ({row['trades']:,})" for _, row in rows]
         )
         axes.set_xlabel("return on cost, %")
         axes.set_title("Return by group (trades)", loc="left")
 
-    return _draw((3.7, 0.9 + 0.19 * len(rows)), paint, "return by group", (1.9, 0.42))
+    return draw((3.7, 0.9 + 0.19 * len(rows)), paint, "return by group", (1.9, 0.42))
 
 
 def costs(lines: list[Row]) -> str:
@@ -226,16 +226,16 @@ def costs(lines: list[Row]) -> str:
                 axes.plot(
                     [line["multiplier"]] * 2,
                     [100 * line["roi_low"], 100 * line["roi_high"]],
-                    color=_MAIN,
+                    color=MAIN,
                     linewidth=1.6,
                 )
-            axes.plot([line["multiplier"]], [100 * line["roi"]], "o", color=_MAIN, markersize=5)
-        axes.axhline(0, color=_INK, linewidth=0.8)
+            axes.plot([line["multiplier"]], [100 * line["roi"]], "o", color=MAIN, markersize=5)
+        axes.axhline(0, color=INK, linewidth=0.8)
         axes.set_xticks([0, 1, 2], ["0x", "1x", "2x"])
         axes.set(xlim=(-0.4, 2.4), ylabel="return, %")
         axes.set_title("Return at multiples of the stated costs", loc="left")
 
-    return _draw((3.7, 2.4), paint, "cost sensitivity", (0.55, 0.25))
+    return draw((3.7, 2.4), paint, "cost sensitivity", (0.55, 0.25))
 
 
 def exposure(curve: Row) -> str:
@@ -245,11 +245,11 @@ def exposure(curve: Row) -> str:
 
     def paint(figure: "Figure") -> None:
         axes = figure.subplots()
-        axes.fill_between(_days(curve["t"]), curve["dollars"], 0, color=_MAIN, alpha=0.4, linewidth=0)
+        axes.fill_between(_days(curve["t"]), curve["dollars"], 0, color=MAIN, alpha=0.4, linewidth=0)
         axes.set_title("Exposure: most dollars in open trades", loc="left")
-        _dated(axes, _days(curve["t"]))
+        dated(axes, _days(curve["t"]))
 
-    return _draw((3.7, 2.4), paint, "exposure", (0.55, 0.25))
+    return draw((3.7, 2.4), paint, "exposure", (0.55, 0.25))
 
 
 def lenses(rows: list[Row]) -> str:
@@ -263,15 +263,15 @@ def lenses(rows: list[Row]) -> str:
             certain = row["low"] is not None and row["high"] is not None and row["low"] * row["high"] > 0
             alpha = 1.0 if certain else 0.5
             if row["low"] is not None and row["high"] is not None:
-                axes.plot([100 * row["low"], 100 * row["high"]], [-index] * 2, color=_MAIN, linewidth=1.4, alpha=alpha)
-            axes.plot([100 * row["bias"]], [-index], "o", color=_MAIN, markersize=4, alpha=alpha)
-        axes.axvline(0, color=_INK, linewidth=0.8)
+                axes.plot([100 * row["low"], 100 * row["high"]], [-index] * 2, color=MAIN, linewidth=1.4, alpha=alpha)
+            axes.plot([100 * row["bias"]], [-index], "o", color=MAIN, markersize=4, alpha=alpha)
+        axes.axvline(0, color=INK, linewidth=0.8)
         labels = [f"{row['group']}: {row['name']}  ({row['n']:,})" for row in rows]
         axes.set_yticks([-index for index in range(len(rows))], labels)
         axes.set_xlabel("YES came more often than its price said, points")
         axes.set_title("Bias under every lens, with intervals by event", loc="left")
 
-    return _draw((5.6, 0.9 + 0.19 * len(rows)), paint, "bias under several lenses", (2.55, 0.42))
+    return draw((5.6, 0.9 + 0.19 * len(rows)), paint, "bias under several lenses", (2.55, 0.42))
 
 
 def intervals(rows: list[Row], title: str, what: str, mark: float, width: float = 6.6) -> str:
@@ -283,15 +283,15 @@ def intervals(rows: list[Row], title: str, what: str, mark: float, width: float 
         axes = figure.subplots()
         for index, row in enumerate(rows):
             alpha = 1.0 if (row["low"] - mark) * (row["high"] - mark) > 0 else 0.55
-            axes.plot([row["low"], row["high"]], [-index] * 2, color=_MAIN, linewidth=1.4, alpha=alpha)
-            axes.plot([row["value"]], [-index], "o", color=_MAIN, markersize=4, alpha=alpha)
-        axes.axvline(mark, color=_BAD, linewidth=1, linestyle="--")
+            axes.plot([row["low"], row["high"]], [-index] * 2, color=MAIN, linewidth=1.4, alpha=alpha)
+            axes.plot([row["value"]], [-index], "o", color=MAIN, markersize=4, alpha=alpha)
+        axes.axvline(mark, color=BAD, linewidth=1, linestyle="--")
         axes.set_yticks([-index for index in range(len(rows))], [row["label"] for row in rows])
         axes.set_xlabel(what)
         axes.set_title(title, loc="left")
 
     longest = max(len(row["label"]) for row in rows)
-    return _draw((width, 0.9 + 0.19 * len(rows)), paint, title, (0.25 + 0.068 * longest, 0.42))
+    return draw((width, 0.9 + 0.19 * len(rows)), paint, title, (0.25 + 0.068 * longest, 0.42))
 
 
 def as_file(picture: str) -> str:

@@ -39,13 +39,13 @@ def write_report(run_dir: Path, output: Path | None = None) -> dict[str, Path]:
     reproduce = _reproduce(metrics, config)
     back = {item["strategy"]: item["verdict"] for item in metrics["reverses"]}
     values = {"run": run, "reverses": back, "reproduce": reproduce, "span": wording.span}
-    page = _render("report.html", {**values, "trades": {"data": "", "columns": _COLUMNS, "note": ""}})
+    page = render("report.html", {**values, "trades": {"data": "", "columns": _COLUMNS, "note": ""}})
     table = _trade_table(trades, LIMIT - len(page.encode()) - 4_000)
     texts = {
-        "html": _render("report.html", {**values, "trades": table}),
-        "md": _render("report.md", values),
+        "html": render("report.html", {**values, "trades": table}),
+        "md": render("report.md", values),
     }
-    return _write(output or run_dir, "report", texts, metrics)
+    return write_pages(output or run_dir, "report", texts, metrics)
 
 
 def write_calibration(report: CalibrationReport, folder: Path) -> dict[str, Path]:
@@ -60,8 +60,8 @@ def write_calibration(report: CalibrationReport, folder: Path) -> dict[str, Path
         },
         "span": wording.span,
     }
-    texts = {"html": _render("calibration.html", values), "md": _render("calibration.md", values)}
-    return _write(folder, "calibration", texts, content)
+    texts = {"html": render("calibration.html", values), "md": render("calibration.md", values)}
+    return write_pages(folder, "calibration", texts, content)
 
 
 def _stamp(look_ahead: bool) -> str:
@@ -88,7 +88,8 @@ def _calibration_figures(content: dict[str, Any]) -> list[tuple[str, str, str]]:
     ]
 
 
-def _render(name: str, values: dict[str, Any]) -> str:
+def render(name: str, values: dict[str, Any]) -> str:
+    """Fill a template of this package; HTML escapes every value, a missing one is an error."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -102,7 +103,8 @@ def _render(name: str, values: dict[str, Any]) -> str:
     return environment.get_template(name).render(values)
 
 
-def _write(folder: Path, stem: str, texts: dict[str, str], content: dict[str, Any]) -> dict[str, Path]:
+def write_pages(folder: Path, stem: str, texts: dict[str, str], content: dict[str, Any]) -> dict[str, Path]:
+    """Write pages and their numbers, each whole or not at all; returns the paths. Raises AccessError."""
     paths = {kind: folder / f"{stem}.{kind}" for kind in ("html", "md", "json")}
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -73,10 +73,12 @@ def verdict(agreed: Row) -> Row:
     """Return in words whether backtest and bot agree: a class for its colour, a head, a sentence."""
     walked = agreed["recorded"]
     wrong = walked["unexplained"] + agreed["stated"]["unexplained"]
-    thought = f"{agreed['thought_again']:,} opinions were thought again in one batch, {agreed['thought_differ']:,} differ."
+    thought = (
+        f"Opinions thought again in one batch: {agreed['thought_again']:,}; different: {agreed['thought_differ']:,}."
+    )
     orders = (
-        f"Of {walked['orders']:,} orders {walked['agree']:,} are equal in every respect, "
-        f"{walked['explained']:,} differ for a stated reason, {walked['unexplained']:,} for none."
+        f"Orders of either: {walked['orders']:,}; equal in every respect: {walked['agree']:,}; different for a stated "
+        f"reason: {walked['explained']:,}; for no known reason: {walked['unexplained']:,}."
     )
     if wrong or agreed["thought_differ"]:
         return {"kind": "invalid", "head": "Backtest and bot disagree", "text": f"{orders} {thought}"}
@@ -118,6 +120,7 @@ def waterfall(parts: Row) -> str:
 
     def paint(figure: "Figure") -> None:
         axes = figure.subplots()
+        axes.set_axisbelow(True)
         level = 0.0
         for place, name in enumerate(PARTS):
             value = parts[name]

@@ -134,7 +134,7 @@ class Compared(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Agreement(msgspec.Struct, frozen=True, kw_only=True):
-    """All orders compared; `opinions` that walked, `apart` those about which the two did not both order or both not."""
+    """All orders that either made, compared; `opinions` is how many walked."""
 
     quotes: Quotes
     opinions: int
@@ -254,9 +254,9 @@ class _Comparer:
         walk, plan = self.walked[one.name], self.planned[one.name]
         intent = self.intents.get(one.name)
         placed = self._placed(one)
-        if intent is None and not placed:
-            return None
         order = self.told.account.orders.get(one.name)
+        if order is None and not placed:  # what risk denied is no order either
+            return None
         reasons, details = self._decision(one, walk, plan, placed)
         if placed and intent is not None:
             more = self._outcome(one, walk, intent, order)
@@ -355,8 +355,7 @@ class _Comparer:
             return 0
         scale = drawdown_scale_ppm(drawdown, rules.drawdown_start, rules.drawdown_stop)
         stake, _ = gate(part(part(now, ppm), scale), rooms)
-        cushion = FEE_CUSHION_E6 if case.fee.rate_e6 else 0
-        shares = affordable_e6(stake + cushion, case.ask_e4, case.fee)
+        shares = affordable_e6(stake + _cushion(case.fee), case.ask_e4, case.fee)
         small = shares < max(terms.min_size_e6, 1) or (case.dollar and case.ask_e4 * shares // 10_000 < ONE_USD)
         return 0 if small else int(stake)
 
@@ -490,6 +489,8 @@ class _Comparer:
             details.append(walk.code.text)
             return reasons, details
         ask = self._ask(one)
+        if not self._adds_up(one, walk, intent):
+            reasons.append(Reason.UNEXPLAINED)
         if walk.ask_e4 != ask:
             reasons.append(Reason.SPREAD)
         if walk.price_e4 != walk.ask_e4:
@@ -501,6 +502,14 @@ class _Comparer:
             moved = any(fill.price_e4 not in levels for fill in order.fills.values() if not fill.void)
             reasons.append(Reason.ARRIVAL if moved or intent.price_e4 == ask else Reason.BOOK)
         return reasons, details
+
+    def _adds_up(self, one: Opinion, walk: Walked, intent: Intent) -> bool:
+        """Tell whether both bought what their own stake buys: the walk at its fill, the bot at its ask unless bounded."""
+        plan, case = self.planned[one.name], self._bot_cases(one)[0]
+        there = self._walk_case(one).fee
+        walked = affordable_e6(walk.budget_e6 + _cushion(there), walk.price_e4, there)
+        here = affordable_e6(plan.stake_e6 + _cushion(case.fee), case.ask_e4, case.fee)
+        return walk.shares_e6 == walked and (bool(plan.bounded) or intent.shares_e6 == here)
 
     def _asks(self, one: Opinion) -> Sequence[tuple[int, int]]:
         book = next((book for book in self.lines[one.t].tick.books if book.market_no == one.market_no), None)
@@ -547,6 +556,10 @@ class _Comparer:
 
 
 _NEVER: Final = frozenset({OrderState.REJECTED, OrderState.UNKNOWN, OrderState.NEW, OrderState.SIGNED})
+
+
+def _cushion(fee: FeeTerms) -> int:
+    return FEE_CUSHION_E6 if fee.rate_e6 else 0
 
 
 def _rooms(case: _Case, rules: Rules) -> tuple[int, ...]:

@@ -14,7 +14,7 @@ from edgeworth.core.panel import Int64s
 from edgeworth.features.registry import View
 from edgeworth.forecasting.speaking import Rows, Speaker
 from edgeworth.trading.tail import Tail
-from edgeworth.trading.ticks import Tick
+from edgeworth.trading.ticks import Tick, asks_of
 
 _SHOWN: Final = 5  # features of a row that are kept with an opinion
 
@@ -57,8 +57,9 @@ class Decider:
             return []
         panel = self.tail.panel
         frame = View(panel).compute(self._names, rows)
-        seen = Rows(panel, rows, frame, panel.price_e4[rows].astype(np.int64))
         market_no = self._numbers[self.tail.market_of(rows)]
+        asks = asks_of(tick.books, market_no.tolist())
+        seen = Rows(panel, rows, frame, panel.price_e4[rows].astype(np.int64), asks)
         found: list[Opinion] = []
         for voice in self.voices:
             found += self._of(voice, seen, market_no, tick.t)

@@ -4,7 +4,7 @@ The bot saw one tick after another and nothing later. If features and voices loo
 that was recorded says the same of every row, to the bit.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -15,6 +15,7 @@ from edgeworth.features.registry import View
 from edgeworth.forecasting.speaking import Rows, Speaker
 from edgeworth.trading.record import Line
 from edgeworth.trading.tail import Tail
+from edgeworth.trading.ticks import MarketBook, asks_of
 
 _NAMED: Final = 20  # differences that are named
 
@@ -42,14 +43,16 @@ def rethink(base: Panel, lines: Sequence[Line], watched: Sequence[int], voices: 
         or [np.empty(0, np.int64)]
     ).astype(np.int64)
     was = {(one.name, one.side, one.p, one.se, one.reason) for line in lines for one in line.opinions}
-    now = _batch(panel, tail, rows, voices) if len(rows) else set()
+    books = {line.tick.t: line.tick.books for line in lines}
+    now = _batch(panel, (tail, books), rows, voices) if len(rows) else set()
     differ = sorted({one[0] for one in was ^ now})
     return Rethought(opinions=len(was), differ=len(differ), named=tuple(differ[:_NAMED]))
 
 
 def _batch(
-    panel: Panel, tail: Tail, rows: Int64s, voices: Sequence[Speaker]
+    panel: Panel, seen_by: tuple[Tail, Mapping[int, Sequence[MarketBook]]], rows: Int64s, voices: Sequence[Speaker]
 ) -> set[tuple[str, int, float, float, str]]:  # fmt: skip
+    tail, books = seen_by
     names = list(dict.fromkeys(name for voice in voices for name in voice.needs))
     frame = View(panel).compute(names, rows)
     numbers = panel.markets["market_no"].to_numpy()
@@ -58,8 +61,9 @@ def _batch(
     for t in np.unique(times).tolist():
         index = np.flatnonzero(times == t)
         own = rows[index]
-        seen = Rows(panel, own, frame[index], panel.price_e4[own].astype(np.int64))
         market_no = numbers[tail.market_of(own)]
+        asks = asks_of(books[t], market_no.tolist())
+        seen = Rows(panel, own, frame[index], panel.price_e4[own].astype(np.int64), asks)
         for voice in voices:
             said = voice.speak(seen, t)
             p, se = said.odds.fair(), said.odds.error()

@@ -1,10 +1,13 @@
 """What the bot saw at one instant: the books of the markets it watches, small enough to keep and exact to replay."""
 
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import msgspec
+import numpy as np
 
 from edgeworth.core.book import BookSnapshot, Level
+from edgeworth.core.panel import Int64s
 from edgeworth.core.units import ONE_PRICE
 
 DEPTH: Final = 20  # levels of a side that are kept
@@ -59,3 +62,16 @@ def market_book(market_no: int, snapshot: BookSnapshot, depth: int = DEPTH) -> M
         snapshot.bids[:depth],
         snapshot.asks[:depth],
     )
+
+
+def asks_of(books: Iterable[MarketBook], market_nos: Sequence[int]) -> tuple[Int64s, Int64s]:
+    """Return the best asks of the YES and of the NO leg of some markets, 0 where there is none, shape (R,)."""
+    known = {book.market_no: book for book in books}
+    yes, no = np.zeros(len(market_nos), np.int64), np.zeros(len(market_nos), np.int64)
+    for k, number in enumerate(market_nos):
+        book = known.get(number)
+        if book is not None and book.asks:
+            yes[k] = book.asks[0][0]
+        if book is not None and book.bids:
+            no[k] = ONE_PRICE - book.bids[0][0]
+    return yes, no

@@ -298,3 +298,20 @@ def test_without_a_bid_nothing_is_sold():
     choose, first = chooser()
     empty = MarketBook(first, NOW, NOW, 100, (), ((4_800, 10**8),))
     assert choose.choose(Tick(NOW, (empty,)), inputs(held=(held(first),), flatten=True)).wanted == ()
+
+
+def test_a_rule_without_a_past_has_no_edge_however_narrow_the_spread():
+    from edgeworth.core.config import Settings as Defaults
+    from edgeworth.forecasting.speaking import RuleSpeaker
+    from edgeworth.strategies import registry
+
+    voice = RuleSpeaker(registry.find("favorite-longshot"), None, Defaults())
+    base = panel()
+    first = numbers(base)[0]
+    decider = Decider(Tail(base, numbers(base)), (voice,))
+    wide, narrow = book(first, 9_100, 9_500), book(first, 9_290, 9_310, NOW + MINUTE)
+    (one,) = decider.decide(Tick(NOW, (wide,)))
+    (other,) = decider.decide(Tick(NOW + MINUTE, (narrow,)))
+    assert (one.side, other.side) == (1, 1)
+    assert one.p == pytest.approx(0.93 + Defaults().costs.half_spread, abs=1e-9)
+    assert other.p == pytest.approx(0.931, abs=1e-9)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 _HISTORY_LASTS: Final = HOUR  # how long what was learned is kept before the store is asked again
 _LOOK_BACK: Final = 3 * DAY  # snapshots read at least, so that a market's usual spacing is seen
 _DEEPEST: Final = 30 * DAY
+_DOLLAR: Final = 10_000
 _CHECKED: Final = 300  # rows on which the rules are checked
 _LONGEST_SPACING: Final = 2 * DAY  # a market observed more rarely than that is stale whatever its habit
 
@@ -142,7 +143,7 @@ class Lookout:
             fire_all(board.panel, self._rules, board.row[:_CHECKED])  # a rule that looks beyond its row is refused here
             self._checked = True
         speakers: list[Speaker] = [*history.speakers, *self._others]
-        said = tuple(listen(board.panel, board.row, speakers, as_of)) if len(board) else ()
+        said = tuple(listen(board.panel, board.row, speakers, as_of, _asks(board))) if len(board) else ()
         return replace(board, said=said, speakers=tuple(history.speakers), calls=recent.calls, limited=recent.limited)
 
     def _learned(self, as_of: int) -> _History:
@@ -279,6 +280,13 @@ class Lookout:
             ]
             market = market[np.array(fits, bool)]
         return market
+
+
+def _asks(board: Board) -> tuple[Int64s, Int64s]:
+    """Return what YES and NO cost at the quotes that were seen, 0 where none was."""
+    yes = np.where((board.ask_e4 > 0) & (board.ask_e4 < _DOLLAR), board.ask_e4, 0)
+    no = np.where((board.bid_e4 > 0) & (board.bid_e4 < _DOLLAR), _DOLLAR - board.bid_e4, 0)
+    return yes, no
 
 
 def _taught_nothing(kept: _History, data: tuple[Panel, Outcomes], as_of: int) -> bool:
