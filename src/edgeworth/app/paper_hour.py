@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import msgspec
 
-from edgeworth.app.sandboxed import BASE, SandboxTransport
+from edgeworth.app.sandboxed import BASE, SandboxTransport, connect_sandbox
 from edgeworth.app.trading import Request, Session, journal_name, open_journal, session
 from edgeworth.app.venues import Connection
 from edgeworth.core import config as configuration
@@ -66,7 +66,7 @@ def run_simulation(
     async def work() -> dict[str, Any]:
         http = HttpClient(Endpoints.sandbox(BASE), clock, transport=SandboxTransport(sandbox), seed=what.seed)
         try:
-            async with session(own, request, connection=Connection(http, clock)) as opened:
+            async with session(own, request, connection=Connection(http, clock, connect_sandbox(sandbox))) as opened:
                 if told is not None:
                     opened.bot.on_tick = lambda _line: told(opened)
                 await opened.bot.run(asyncio.Event(), what.ticks)

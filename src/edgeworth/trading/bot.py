@@ -30,6 +30,7 @@ from edgeworth.trading.proving import Proving
 from edgeworth.trading.record import Held, Inputs, Line, Recorder
 from edgeworth.trading.risk import Decision, MachineView, MarketView, World
 from edgeworth.trading.sizing import purse_of
+from edgeworth.trading.ticks import Tick
 
 BREAKERS_NOTE: Final = "breakers"
 FLATTEN_NOTE: Final = "flatten"
@@ -105,8 +106,11 @@ class Bot:
 
     async def tick(self) -> Line:
         """Look once and act on it; raises nothing that a later tick could mend."""
+        return await self.heed(await self.parts.watcher.look())
+
+    async def heed(self, tick: Tick) -> Line:
+        """Act on what was seen."""
         parts = self.parts
-        tick = await parts.watcher.look()
         parts.after_look()
         self._machine = await parts.machine()
         parts.journal.refresh()
@@ -119,6 +123,14 @@ class Bot:
         self._watch(tick.t)
         await self._obey()
         line = parts.chooser.choose(tick, self._inputs())
+        await self.carry_out(line)
+        self.ticks += 1
+        self.on_tick(line)
+        return line
+
+    async def carry_out(self, line: Line) -> None:
+        """Record what was decided, then submit what was wanted; the journal has the one before the other leaves."""
+        parts, tick = self.parts, line.tick
         body = record.encode(line)
         parts.recorder.write(body)
         if line.opinions or line.wanted:
@@ -129,10 +141,8 @@ class Bot:
                 )
             )  # fmt: skip
         await self._act(line)
+        parts.journal.flush()
         self.proving.bet(line)
-        self.ticks += 1
-        self.on_tick(line)
-        return line
 
     async def _obey(self) -> None:
         """Do what an operator has written down: after a kill no order stays open."""
@@ -221,7 +231,13 @@ class Bot:
 
     def _entry(self, token: str) -> Entry | None:
         note = self.account.notes.get(f"entry:{token}")
-        return msgspec.json.decode(note, type=Entry) if note else None
+        if note:
+            return msgspec.json.decode(note, type=Entry)
+        for order in reversed(self.account.orders.values()):  # bought just before the last end
+            if order.intent.instrument.token == token and order.intent.is_buy and order.matched_total_e6:
+                known = order.intent
+                return Entry(fair_e6=1_000_000, t=known.created_at, strategy=known.strategy, mid_e4=known.price_e4)
+        return None
 
     def _taken(self, account: Account) -> dict[int, str]:
         """Return the markets that take no new order, with the gate's word for why."""
@@ -293,7 +309,7 @@ class Bot:
             opinion = next(one for one in line.opinions if one.name == intent.intent_id)
             mid = opinion.price_e4 if opinion.side > 0 else ONE_PRICE - opinion.price_e4
             entry = Entry(fair_e6=int(opinion.p * 1e6), t=opinion.t, strategy=opinion.strategy, mid_e4=mid)
-            self.parts.journal.note(f"entry:{intent.instrument.token}", msgspec.json.encode(entry).decode())
+            self.parts.journal.note(f"entry:{intent.instrument.token}", msgspec.json.encode(entry).decode(), wait=True)
 
     def _count(self, code: str) -> None:
         self.outcomes[code] = self.outcomes.get(code, 0) + 1

@@ -126,13 +126,13 @@ class Journal(Protocol):
         """Record that a halt was lifted."""
 
     def record_decided(self, decided: ev.Decided) -> None:
-        """Record that a tick was decided, before anything of it is sent."""
+        """Record that a tick was decided; it goes with the next event, so before anything of it is sent."""
 
-    def note(self, name: str, value: str) -> None:
-        """Record a named fact that survives a restart; "" removes it."""
+    def note(self, name: str, value: str, *, wait: bool = False) -> None:
+        """Record a named fact that survives a restart; "" removes it. With `wait` it goes with the next event."""
 
     def flush(self) -> None:
-        """Commit what waits for a commit: denials go with the next event, because they are many and move nothing."""
+        """Commit what waits for a commit, such as denials, which are many and move nothing."""
 
     def refresh(self) -> None:
         """Take in what another process has written since."""
@@ -163,6 +163,7 @@ class ChainedJournal:
         self._account: Account | None = None
         self._number, self._chain = 0, GENESIS
         self._denied: list[ev.Denied] = []
+        self._waiting: list[ev.Event] = []
 
     @property
     def account(self) -> Account:
@@ -265,12 +266,16 @@ class ChainedJournal:
         self._transact(lambda account: [event] if lift.halt_id in account.halts else [])
 
     def record_decided(self, decided: ev.Decided) -> None:
-        """Record that a tick was decided; the same tick of a run once."""
-        self._transact(lambda account: [] if account.decided_at == decided.tick else [decided])
+        """Record that a tick was decided, with the next event; the same tick once."""
+        if self.account.decided_at != decided.tick:
+            self._waiting.append(decided)
 
-    def note(self, name: str, value: str) -> None:
-        """Record a named fact that survives a restart; "" removes it."""
+    def note(self, name: str, value: str, *, wait: bool = False) -> None:
+        """Record a named fact that survives a restart; "" removes it. With `wait` it goes with the next event."""
         event = ev.Noted(at=self._clock.now(), name=name, value=value)
+        if wait:
+            self._waiting.append(event)
+            return
         self._transact(lambda account: [] if account.notes.get(name, "") == value else [event])
 
     def record_money(self, *events: MoneyEvent) -> None:
@@ -286,8 +291,8 @@ class ChainedJournal:
         return self.log.read(after, subject)
 
     def flush(self) -> None:
-        """Commit the denials that wait for a commit."""
-        if self._denied:
+        """Commit what waits for a commit."""
+        if self._denied or self._waiting:
             self._transact(lambda _account: [], flush=True)
 
     def refresh(self) -> None:
@@ -335,7 +340,7 @@ class ChainedJournal:
                     self._catch_up(transaction.read(self._number))
                 found = decide(account)
                 if found or flush:
-                    found = [*self._denied, *found]
+                    found = [*self._waiting, *self._denied, *found]
                 number, chain, entries = self._number, self._chain, []
                 for event in found:
                     account.apply(event)
@@ -351,7 +356,7 @@ class ChainedJournal:
             raise
         self._number, self._chain = number, chain
         if found:
-            self._denied = []
+            self._denied, self._waiting = [], []
 
     def _catch_up(self, entries: Iterable[Entry]) -> Account:
         account = self._account or Account()
