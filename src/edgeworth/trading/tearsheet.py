@@ -149,23 +149,29 @@ def _parts(parts: Parts) -> Row:
 
 
 def _curve(period: Period) -> Row:
-    """Return equity at every tick: the journal folded up to it, positions at what was seen by then."""
-    account, step, rows = Account(), 0, []
-    events = period.events
-    times = [*(line.tick.t for line in period.lines), period.end + _SETTLING]
-    for t in dict.fromkeys(times):
-        while step < len(events) and events[step].at <= t:
+    """Return equity as every tick found it, and after the last one: the journal folded, positions at what was seen."""
+    account, step, events = Account(), 0, period.events
+    rows: list[tuple[int, int, int]] = []
+    for t in [*dict.fromkeys(line.tick.t for line in period.lines), period.end + _SETTLING]:
+        while step < len(events) and events[step].at <= t and not _decides(events[step], t):
             account.apply(events[step])
             step += 1
-        rows.append((min(t, period.end), _equity(period, account, min(t, period.end)), _basis(account)))
-    # what the last orders came to belongs to the last tick
-    shown = {t: (equity, basis) for t, equity, basis in rows}
-    first = rows[0][2]
+        at = min(t, period.end)
+        # what the last orders came to belongs to the last tick
+        rows.append((at, _equity(period, account, at), int(account.ledger["deposits"])))
+    first, basis = rows[0][1], rows[0][2]
+    shown = {at: (equity, came) for at, equity, came in rows}
     return {
+        "start": first / _DOLLARS,
         "t": list(shown),
         "equity": [equity / _DOLLARS for equity, _ in shown.values()],
-        "profit": [(equity - rows[0][1] - (basis - first)) / _DOLLARS for equity, basis in shown.values()],
+        "profit": [(equity - first - (came - basis)) / _DOLLARS for equity, came in shown.values()],
     }
+
+
+def _decides(event: ev.Event, t: int) -> bool:
+    """Tell whether an event ends what was known when the tick at `t` was decided."""
+    return isinstance(event, ev.Decided) and event.tick == t
 
 
 def _equity(period: Period, account: Account, at: int) -> int:
@@ -176,11 +182,6 @@ def _equity(period: Period, account: Account, at: int) -> int:
     return int(held)
 
 
-def _basis(account: Account) -> int:
-    """Return the money that came from outside."""
-    return int(account.ledger["deposits"])
-
-
 def _money(period: Period, curve: Row, executed: Sequence[Executed]) -> Row:
     ledger = period.account.ledger
     equity = np.array(curve["profit"])
@@ -188,7 +189,7 @@ def _money(period: Period, curve: Row, executed: Sequence[Executed]) -> Row:
     profit = curve["profit"][-1]
     orders = total(executed).profit_e6 / _DOLLARS
     return {
-        "start": curve["equity"][0],
+        "start": curve["start"],
         "end": curve["equity"][-1],
         "profit": profit,
         "of_orders": orders,
