@@ -75,7 +75,7 @@ bench-peers: $(VENV)/.dev ## benchmarks with nautilus_trader, orjson and pandas,
 	@EDGEWORTH_PEER_PYTHON=$(PEERS)/bin/python $(BIN)/python -m benchmarks.run backtest features ingest stream
 
 long: $(VENV)/.dev ## everything, with many more examples
-	EDGEWORTH_TEST_KILLS=1000 EDGEWORTH_TEST_SEEDS=200000 EDGEWORTH_TEST_ORDERS=1000000 EDGEWORTH_TEST_HOSTILE=100000 HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -q -n $(WORKERS)
+	EDGEWORTH_TEST_KILLS=1000 EDGEWORTH_TEST_BOT_KILLS=500 EDGEWORTH_TEST_SEEDS=200000 EDGEWORTH_TEST_ORDERS=1000000 EDGEWORTH_TEST_HOSTILE=100000 HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -q -n $(WORKERS)
 
 recorded: $(VENV)/.core ## import a folder of recorded data: make recorded RECORDED=DIR EDGEWORTH_HOME=DIR
 	@test -n "$(RECORDED)" || { echo 'usage: make recorded RECORDED=DIR [EDGEWORTH_HOME=DIR]' >&2; exit 2; }

@@ -12,8 +12,6 @@ from urllib.request import Request as Asked
 from urllib.request import urlopen
 
 import pytest
-from tests.e2e.test_collect_processes import read_until, start
-from tests.sim.bot_kills import RULE
 
 from edgeworth.app.homes import reading_home
 from edgeworth.app.trading import Request, session
@@ -21,8 +19,9 @@ from edgeworth.core.config import load
 from edgeworth.core.orders import Intent, TimeInForce
 from edgeworth.trading.journal import Verdict
 from edgeworth.venues.polymarket.signing import make_wallet, sandbox_signer
-
-from .conftest import Run
+from tests.e2e.conftest import Run
+from tests.e2e.test_collect_processes import read_until, start
+from tests.sim.bot_kills import RULE
 
 WALLET = make_wallet(sandbox_signer().address).funder
 RESTING = 4
@@ -95,9 +94,12 @@ def test_a_second_bot_on_a_home_is_refused_at_once(edgeworth: Run, world: Path, 
         assert str(first.pid) in refused.envelope["error"]["message"]
         read_until(first, "books")
     finally:
+        begun = time.monotonic()
         first.send_signal(signal.SIGINT)
         said, _ = first.communicate(timeout=30)
+        seconds = time.monotonic() - begun
     assert first.returncode == 0, said
+    assert seconds < 5.0
 
 
 def test_a_kill_from_outside_leaves_no_order_open_and_stops_the_bot(

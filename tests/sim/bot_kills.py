@@ -125,7 +125,7 @@ class Case:
         return "paper-sandbox" if self.mode == "paper" else self.mode
 
     def ask(self, path: str) -> Any:
-        with urlopen(Request(f"{self.url}/control{path}"), timeout=PATIENCE_S) as response:  # noqa: S310
+        with urlopen(Request(f"{self.url}/control{path}"), timeout=PATIENCE_S) as response:
             return json.load(response)
 
     def venue(self) -> dict[str, Any]:
@@ -173,6 +173,7 @@ class Case:
         while time.monotonic() - begun < PATIENCE_S:
             if self.agreed() > before:
                 self.starts.append(time.monotonic() - begun)
+                print(f"{self.mode} {len(self.starts)}: {self.starts[-1]:.1f} s", file=sys.stderr)  # noqa: T201
                 return True
             if os.waitpid(child, os.WNOHANG)[0]:
                 self.wrong.append(f"the bot ended by itself: {(self.folder / f'life-{self.mode}').read_text()[-2000:]}")

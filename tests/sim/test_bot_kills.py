@@ -26,6 +26,6 @@ def test_killed_while_trading(tmp_path, batch):
     print(result)  # noqa: T201  (how long starts took)
     assert result["wrong"] == []
     assert result["kills"] == kills
-    assert result["orders"]["sandbox"] > kills
+    assert result["orders"]["sandbox"] > kills // 3
     assert result["orders"]["paper"] > 0
     assert result["slowest_start"] <= 15.0

@@ -5,7 +5,6 @@ how many orders may leave while it lasts, which codes denials carry, which halts
 """
 
 import json
-import json
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass

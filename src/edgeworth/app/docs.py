@@ -94,6 +94,12 @@ def _sandbox_page() -> str:
     return sandbox_page()
 
 
+def _agreement_page() -> str:
+    from edgeworth.trading.agreement_reasons import reasons_page
+
+    return reasons_page()
+
+
 def _risk_page() -> str:
     from edgeworth.trading.risk_codes import risk_page
 
@@ -101,6 +107,7 @@ def _risk_page() -> str:
 
 
 PAGES: dict[str, Callable[[], str]] = {
+    "reference/agreement-reasons.md": _agreement_page,
     "reference/config.md": config_page,
     "reference/errors.md": errors_page,
     "reference/schemas.md": schemas_page,

@@ -18,7 +18,7 @@ from edgeworth.app.trading_live import cancelling_venue
 from edgeworth.app.venues import connect
 from edgeworth.core.clock import Clock, SystemClock
 from edgeworth.core.config import Config
-from edgeworth.core.errors import AccessError, DataError, UsageError, VenueError
+from edgeworth.core.errors import AccessError, DataError, EdgeworthError, UsageError, VenueError
 from edgeworth.core.instants import to_iso
 from edgeworth.core.orders import Intent, OrderVenue
 from edgeworth.core.units import Micros
@@ -212,13 +212,14 @@ def kill(at: Desk, reason: str, who: str) -> Swept:
 
     try:
         return asyncio.run(work())
-    except (VenueError, TimeoutError) as error:
+    except (EdgeworthError, TimeoutError) as error:  # no key, no venue, no answer: all mean that nobody looked
+        late = f"the venue did not answer within {_KILL_S:g} s"
         left = [order for order in at.account.open.values() if order.order_id]
         return Swept(
             verified=False,
             open=tuple(order.order_id for order in left if order.is_open and order.state not in UNCERTAIN),
             doubtful=tuple(order.order_id for order in left if order.state in UNCERTAIN),
-            text=error.message if isinstance(error, VenueError) else f"the venue did not answer within {_KILL_S:g} s",
+            text=error.message if isinstance(error, EdgeworthError) else late,
         )
 
 

@@ -98,9 +98,15 @@ def journal_name(config: Config, mode: Mode) -> str:
     return f"{mode}-{config.settings.venue}" if mode == "paper" else mode
 
 
-def open_journal(config: Config, name: str, clock: Clock) -> ChainedJournal:
-    """Open one of a home's journals; raises AccessError, DataError as `store.trading_ledger.TradingLog.open`."""
-    return ChainedJournal(TradingLog.open(config.home, name), clock)
+def open_journal(config: Config, name: str, clock: Clock, *, room: bool = False) -> ChainedJournal:
+    """Open one of a home's journals; raises AccessError, DataError as `store.trading_ledger.TradingLog.open`.
+
+    `room` makes commits quicker from the first one on, for a tenth of a second now.
+    """
+    log = TradingLog.open(config.home, name)
+    if room:
+        log.make_room()
+    return ChainedJournal(log, clock)
 
 
 @contextlib.asynccontextmanager
@@ -128,7 +134,7 @@ async def session(
 
         watcher = Watcher(VenueReads(Clob(made.http), Gamma(made.http), directory), directory, clock)
         venue = await stack.enter_async_context(_venue(config, request, made, (watcher, directory), show))
-        journal = open_journal(config, journal_name(config, request.mode), clock)
+        journal = open_journal(config, journal_name(config, request.mode), clock, room=True)
         stack.callback(journal.close)
         run = _run_name(clock.now(), request)
         folder = config.home.root / "trading" / run

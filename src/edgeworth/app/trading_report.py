@@ -16,11 +16,13 @@ from edgeworth.core.clock import SystemClock
 from edgeworth.core.config import Config, Settings
 from edgeworth.core.errors import DataError, UsageError
 from edgeworth.engine.types import EngineConfig
-from edgeworth.trading.agreement import REASON_DOCS, Agreement, Compared, Reason, Told, agreement
+from edgeworth.trading.agreement import Told, agreement
+from edgeworth.trading.agreement_reasons import REASON_DOCS, Agreement, Compared, Reason
 from edgeworth.trading.record import Line, read_lines
 from edgeworth.trading.rethought import Rethought, rethink
 from edgeworth.trading.sizing import Rules
 from edgeworth.trading.tearsheet import Period, sheet
+from edgeworth.trading.ticks import MarketBook
 from edgeworth.trading.watched import Directory, Watched
 
 Row = dict[str, Any]
@@ -96,7 +98,7 @@ def _period(config: Config, mode: Mode, journal: str, folders: Sequence[Path], a
     for folder in folders:
         for one in _watched(abouts[folder.name]):
             watched[one.market_no] = one
-        lines = tuple(read_lines(folder))
+        lines = tuple(_slim(line) for line in read_lines(folder))
         if lines:
             runs.append((folder.name, lines))
     if not runs:
@@ -107,6 +109,19 @@ def _period(config: Config, mode: Mode, journal: str, folders: Sequence[Path], a
     finally:
         opened.close()
     return Period(mode, journal, tuple(runs), Directory(watched.values()), entries)
+
+
+def _slim(line: Line) -> Line:
+    """Return a line without the depths of books on which nothing was wanted: a long period has millions of them."""
+    wanted = {intent.instrument.market_no for intent in line.wanted}
+    books = tuple(
+        book if book.market_no in wanted or len(book.bids) + len(book.asks) <= 2
+        else MarketBook(
+            book.market_no, book.known_at, book.event_time, book.tick_e4, book.bids[:1], book.asks[:1]
+        )
+        for book in line.tick.books
+    )  # fmt: skip
+    return msgspec.structs.replace(line, tick=msgspec.structs.replace(line.tick, books=books))
 
 
 def _watched(about: Row) -> list[Watched]:
@@ -206,7 +221,12 @@ def _row(period: Period, one: Compared) -> Row:
         "exit": one.exits, "agrees": one.agrees, "reasons": [reason.value for reason in one.reasons],
         "details": list(one.details),
         "backtest": {"code": one.walk_code, "ask": one.walk_ask_e4 / 1e4, "stake": one.walk_stake_e6 / 1e6,
-                     "shares": one.walk_shares_e6 / 1e6, "price": one.walk_price_e4 / 1e4},
+                     "shares": one.walk_shares_e6 / 1e6, "price": _price(one.walk_price_e4)},
         "bot": {"code": one.bot_code, "ask": one.bot_ask_e4 / 1e4, "stake": one.bot_stake_e6 / 1e6,
-                "shares": one.bot_shares_e6 / 1e6, "price": one.bot_price_e4 / 1e4},
+                "shares": one.bot_shares_e6 / 1e6, "price": _price(one.bot_price_e4)},
     }  # fmt: skip
+
+
+def _price(price_e4: int) -> float | None:
+    """Return dollars; there is no price where nothing was bought."""
+    return price_e4 / 1e4 if price_e4 else None

@@ -7,151 +7,29 @@ is exchanged for the bot's until the bot's order comes out, and the inputs that 
 left is `unexplained`, and there must be none.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import Final
 
 import msgspec
 import numpy as np
 
 from edgeworth.core.orders import Intent, OrderState
-from edgeworth.core.units import ONE_PRICE, ONE_SHARE, ONE_USD
+from edgeworth.core.units import ONE_PRICE
 from edgeworth.engine.book_sizing import discounted
-from edgeworth.engine.cost import FEE_CUSHION_E6, FeeTerms, affordable_e6
-from edgeworth.engine.gate import GateCode, blocked, gate
-from edgeworth.engine.sizing import (
-    decide,
-    drawdown_scale_ppm,
-    exclusive_stakes,
-    kelly,
-    part,
-    probability_e6,
-    ratio_ppm,
-)
+from edgeworth.engine.cost import FeeTerms
+from edgeworth.engine.gate import GateCode
+from edgeworth.engine.sizing import probability_e6
 from edgeworth.engine.types import EngineConfig
 from edgeworth.trading.account import Account
+from edgeworth.trading.agreement_reasons import Agreement, Compared, Reason
+from edgeworth.trading.agreement_stake import Case, bought_e6, exchanged, share_cost_e6, stake_of
 from edgeworth.trading.decider import Opinion
 from edgeworth.trading.order import Order
 from edgeworth.trading.record import Line
 from edgeworth.trading.sizing import Planned, Purse, Rules
 from edgeworth.trading.walked import PLACED, Hour, Left, Quotes, Walked, walk_hour
 from edgeworth.trading.watched import Directory, Watched
-
-
-class Reason(StrEnum):
-    """Why an order of the bot is not the backtest's; several may hold for one order."""
-
-    SPREAD = "spread"
-    FEE = "fee"
-    INTEREST = "interest"
-    ACCOUNT = "account"
-    EXPOSURE = "exposure"
-    SIBLINGS = "siblings"
-    STATED_DEPTH = "stated-depth"
-    VENUE_MINIMUM = "venue-minimum"
-    BOOK = "book"
-    JOINT = "joint"
-    HELD_THERE = "held-there"
-    HELD_HERE = "held-here"
-    MARKET_STATUS = "market-status"
-    NO_ASK = "no-ask"
-    NEXT_OBSERVATION = "next-observation"
-    ARRIVAL = "arrival"
-    RISK = "risk"
-    HALTED = "halted"
-    VENUE = "venue"
-    UNFILLED = "unfilled"
-    ENTRY = "entry"
-    FLATTEN = "flatten"
-    NOT_CONFIRMED = "not-confirmed"
-    UNEXPLAINED = "unexplained"
-
-
-REASON_DOCS: Final[dict[Reason, str]] = {
-    Reason.SPREAD: "The best ask of the book was not the ask that the walk was given at this mid.",
-    Reason.FEE: "The walk's fee differs from the market's: `costs.multiplier` or `costs.use_fees`.",
-    Reason.INTEREST: "The bot takes the interest that money earns elsewhere off fair values of distant markets.",
-    Reason.ACCOUNT: "Equity or its peak differed: earlier fills, or marks taken at another instant of the tick.",
-    Reason.EXPOSURE: "Free cash or exposure differed: earlier orders, or another order of service within the tick.",
-    Reason.SIBLINGS: "Another set of legs of the exclusive event competed: those taken or without an ask are left out.",
-    Reason.STATED_DEPTH: "`costs.depth` bounded the walk; the bot looks at the book itself.",
-    Reason.VENUE_MINIMUM: "The venue takes no order below a dollar.",
-    Reason.BOOK: "The best level did not hold enough: the bot walked the book and bought less.",
-    Reason.JOINT: "The joint programme over hanging-together outcomes bounded the bot.",
-    Reason.HELD_THERE: "The walk had an order or a position in this market already, from an earlier tick.",
-    Reason.HELD_HERE: "The bot had an order or a position in this market already, or had traded it before.",
-    Reason.MARKET_STATUS: "The venue said that the market is not open; the walk knows only prices.",
-    Reason.NO_ASK: "Nobody offered anything.",
-    Reason.NEXT_OBSERVATION: "The walk fills at the market's next observation, the bot at once.",
-    Reason.ARRIVAL: "The book had moved when the order arrived.",
-    Reason.RISK: "Risk denied the order or made it smaller; the detail is its code.",
-    Reason.HALTED: "Trading was halted, so the order was dropped.",
-    Reason.VENUE: "The order did not reach the venue, or the venue refused it; the detail is its code.",
-    Reason.UNFILLED: "The order rested and was not filled, or not whole.",
-    Reason.ENTRY: "An exit followed another entry: this position was opened differently.",
-    Reason.FLATTEN: "An operator asked to leave every position.",
-    Reason.NOT_CONFIRMED: "The shares were not confirmed yet, so they could not be sold.",
-    Reason.UNEXPLAINED: "None of these: a defect.",
-}
-
-
-class Compared(msgspec.Struct, frozen=True, kw_only=True):
-    """One order of the backtest, of the bot, or of both; shares in 1e-6, prices in 1e-4, stakes in 1e-6 dollars.
-
-    Zero where there is none; `reasons` is empty where both agree, `details` are codes that go with them.
-    """
-
-    market_no: int
-    side: int
-    t: int
-    strategy: str
-    intent_id: str
-    exits: bool = False
-    walk_code: str = ""
-    bot_code: str = ""
-    walk_ask_e4: int = 0
-    bot_ask_e4: int = 0
-    walk_stake_e6: int = 0
-    bot_stake_e6: int = 0
-    walk_shares_e6: int = 0
-    bot_shares_e6: int = 0
-    walk_price_e4: int = 0
-    bot_price_e4: int = 0
-    reasons: tuple[Reason, ...] = ()
-    details: tuple[str, ...] = ()
-
-    @property
-    def agrees(self) -> bool:
-        """Tell whether both made the same order and got the same for it."""
-        return not self.reasons
-
-    @property
-    def same_order(self) -> bool:
-        """Tell whether both made this order with the same stake at the same ask, whatever came of it."""
-        walk, bot = (self.walk_stake_e6, self.walk_ask_e4), (self.bot_stake_e6, self.bot_ask_e4)
-        return self.exits or (walk == bot and walk[0] > 0)
-
-
-class Agreement(msgspec.Struct, frozen=True, kw_only=True):
-    """All orders that either made, compared; `opinions` is how many walked."""
-
-    quotes: Quotes
-    opinions: int
-    orders: tuple[Compared, ...]
-
-    @property
-    def unexplained(self) -> tuple[Compared, ...]:
-        """Return the differences without a reason."""
-        return tuple(one for one in self.orders if Reason.UNEXPLAINED in one.reasons)
-
-    def reasons(self) -> dict[str, int]:
-        """Return how many orders differ for each reason."""
-        found: dict[str, int] = {}
-        for one in self.orders:
-            for reason in one.reasons:
-                found[reason.value] = found.get(reason.value, 0) + 1
-        return dict(sorted(found.items()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,34 +39,6 @@ class Told:
     account: Account
     denials: Mapping[str, str]
     payouts: Mapping[int, tuple[int, int]]
-
-
-@dataclass(frozen=True, slots=True)
-class _Case:
-    """Everything that a stake depends on, the walk's or the bot's."""
-
-    fair_e6: int
-    ask_e4: int
-    fee: FeeTerms
-    se: float
-    equity: tuple[int, int]  # now, at its peak
-    spent: tuple[int, int, int, int, int]  # market, event, category, total; free cash
-    rivals: tuple[tuple[int, int], ...] | None  # (fair, cost) of the exclusive event's other legs; None = alone
-    before: int  # how many of the rivals stand before it
-    depth_e6: int
-    dollar: bool
-
-
-_ORDER: Final = (
-    (Reason.INTEREST, ("fair_e6",)),
-    (Reason.SPREAD, ("ask_e4",)),
-    (Reason.FEE, ("fee",)),
-    (Reason.ACCOUNT, ("equity",)),
-    (Reason.EXPOSURE, ("spent",)),
-    (Reason.SIBLINGS, ("rivals", "before")),
-    (Reason.STATED_DEPTH, ("depth_e6",)),
-    (Reason.VENUE_MINIMUM, ("dollar",)),
-)
 
 
 def agreement(
@@ -279,13 +129,13 @@ class _Comparer:
         """Tell whether the walk made an order of an opinion, filled or not."""
         walk = self.walked[one.name]
         if walk.code in {GateCode.MIN_SIZE, GateCode.TOO_LARGE}:  # at the decision, or only at the fill
-            return self._stake(self._walk_case(one), one.market_no) > 0
+            return stake_of(self._walk_case(one), self.rules) > 0
         return walk.code in PLACED
 
     def _walk_stake(self, one: Opinion) -> int:
         if not self._placed(one):
             return 0
-        return self.walked[one.name].budget_e6 or self._stake(self._walk_case(one), one.market_no)
+        return self.walked[one.name].budget_e6 or stake_of(self._walk_case(one), self.rules)
 
     def _decision(self, one: Opinion, walk: Walked, plan: Planned, placed: bool) -> tuple[list[Reason], list[str]]:
         """Explain why the two decided differently; nothing to explain gives ([], [])."""
@@ -300,12 +150,23 @@ class _Comparer:
             return [Reason.NO_ASK if not self._ask(one) else Reason.UNEXPLAINED], []
         start = self._walk_case(one)
         was = self.walked[one.name].budget_e6 if walk.code is GateCode.ALLOWED else None
-        if (self._stake(start, one.market_no) > 0) != placed or was not in {None, self._stake(start, one.market_no)}:
+        again = stake_of(start, self.rules)
+        if (again > 0) != placed or was not in {None, again}:
             return [Reason.UNEXPLAINED], ["walk"]
         bounded = {"book": Reason.BOOK, "joint": Reason.JOINT}.get(plan.bounded)
         target = plan.stake_e6 if ordered or bounded is not None else 0
-        found = self._exchanged(one, start, target)
+        found = exchanged(start, self._bot_cases(one), target, self.rules)
+        if Reason.UNEXPLAINED in found and plan.code is GateCode.BETTER_SIBLING and self._linked(one):
+            return [Reason.JOINT], []
         return ([*found, bounded] if bounded is not None else found), []
+
+    def _linked(self, one: Opinion) -> bool:
+        """Tell whether the bot's joint programme had a say: a NO leg of the exclusive event, or a position there."""
+        market = self.directory.by_no[one.market_no]
+        members = {member.market_no for member in self.directory.by_event[market.event_no]}
+        against = any(other.side < 0 for number, other in self.said[one.t].items() if number in members)
+        held = any(position.market_no in members for position in self.lines[one.t].inputs.purse.positions)
+        return market.exclusive and (against or held)
 
     def _taken(self, one: Opinion, plan: Planned) -> tuple[list[Reason], list[str]]:
         """Explain why the bot left a market alone that was free to the walk."""
@@ -316,55 +177,12 @@ class _Comparer:
             return [Reason.MARKET_STATUS], [status or word]
         return [Reason.HELD_HERE if word else Reason.UNEXPLAINED], [word or plan.code.text]
 
-    def _exchanged(self, one: Opinion, start: _Case, target: int) -> list[Reason]:
-        """Return the inputs that must be exchanged for the bot's to get from the walk's stake to the bot's."""
-        number = one.market_no
-        for goal in self._bot_cases(one):
-            case, needed = start, []
-            for reason, names in _ORDER:
-                if self._stake(case, number) == target:
-                    break
-                after = replace(case, **{name: getattr(goal, name) for name in names})
-                if after != case:
-                    case = after
-                    needed.append((reason, names))
-            if self._stake(case, number) != target:
-                continue
-            for reason, names in list(needed):  # without what makes no difference
-                less = replace(case, **{name: getattr(start, name) for name in names})
-                if self._stake(less, number) == target:
-                    case = less
-                    needed.remove((reason, names))
-            return [reason for reason, _ in needed]
-        return [Reason.UNEXPLAINED]
-
-    def _stake(self, case: _Case, number: int) -> int:
-        """Return the stake that the engine's functions give, 0 where they make no order."""
-        rules, terms = self.rules, self.directory.by_no[number]
-        cost = case.ask_e4 * 100 + case.fee.fee_e6(case.ask_e4, ONE_SHARE)
-        edge = case.fair_e6 - cost
-        if case.fair_e6 < 0 or not 0.0 <= case.se < np.inf or edge < max(rules.min_edge_e6, 1) or not case.ask_e4:
-            return 0
-        now, peak = case.equity
-        drawdown = ratio_ppm(max(peak - now, 0), peak)
-        rooms = _rooms(case, rules)
-        if drawdown >= rules.drawdown_stop or blocked(rooms):
-            return 0
-        ppm = decide(_share(case, cost), edge, case.se, rules.fraction)
-        if ppm <= 0:
-            return 0
-        scale = drawdown_scale_ppm(drawdown, rules.drawdown_start, rules.drawdown_stop)
-        stake, _ = gate(part(part(now, ppm), scale), rooms)
-        shares = affordable_e6(stake + _cushion(case.fee), case.ask_e4, case.fee)
-        small = shares < max(terms.min_size_e6, 1) or (case.dollar and case.ask_e4 * shares // 10_000 < ONE_USD)
-        return 0 if small else int(stake)
-
-    def _walk_case(self, one: Opinion) -> _Case:
+    def _walk_case(self, one: Opinion) -> Case:
         """Return what the walk knew."""
         walk, market = self.walked[one.name], self.directory.by_no[one.market_no]
         books = walk.account
         rivals, before = self._rivals(one, walked=True)
-        return _Case(
+        return Case(
             fair_e6=probability_e6(one.p),
             ask_e4=walk.ask_e4,
             fee=self._walk_fee(market),
@@ -374,6 +192,7 @@ class _Comparer:
             rivals=rivals,
             before=before,
             depth_e6=self.config.depth_e6,
+            least_e6=market.min_size_e6,
             dollar=False,
         )
 
@@ -382,7 +201,7 @@ class _Comparer:
         rate = min(int(np.ceil(own.rate_e6 * self.config.fee_multiplier - 1e-9)), 1_000_000)
         return FeeTerms(rate, own.exponent)
 
-    def _bot_cases(self, one: Opinion) -> list[_Case]:
+    def _bot_cases(self, one: Opinion) -> list[Case]:
         """Return what the bot knew: with the money left when this opinion's turn came, as far as that is known."""
         line, market = self.lines[one.t], self.directory.by_no[one.market_no]
         rivals, before = self._rivals(one, walked=False)
@@ -392,7 +211,7 @@ class _Comparer:
                 purse.markets.get(one.market_no, 0), purse.events.get(market.event_no, 0),
                 purse.categories.get(market.category, 0), purse.total_e6, purse.free_e6,
             )  # fmt: skip
-            case = _Case(
+            case = Case(
                 fair_e6=self._fair(one, line),
                 ask_e4=self._ask(one),
                 fee=FeeTerms.of(market.fee_rate_e6, market.fee_exponent_e6),
@@ -402,6 +221,7 @@ class _Comparer:
                 rivals=rivals,
                 before=before,
                 depth_e6=self.rules.max_order_e6,
+                least_e6=market.min_size_e6,
                 dollar=True,
             )
             found.append(case)
@@ -459,7 +279,7 @@ class _Comparer:
                     continue
                 fair, ask = self._fair(other, line), self._ask(other)
                 fee = FeeTerms.of(terms.fee_rate_e6, terms.fee_exponent_e6)
-            cost = ask * 100 + fee.fee_e6(ask, ONE_SHARE)
+            cost = share_cost_e6(ask, fee)
             if ask and fair >= 0 and fair - cost >= max(self.rules.min_edge_e6, 1):
                 found.append((int(fair), int(cost)))
         return tuple(found), before
@@ -504,12 +324,10 @@ class _Comparer:
         return reasons, details
 
     def _adds_up(self, one: Opinion, walk: Walked, intent: Intent) -> bool:
-        """Tell whether both bought what their own stake buys: the walk at its fill, the bot at its ask unless bounded."""
+        """Tell whether both bought what their own stake buys: the walk at its fill, the bot at its ask if unbounded."""
         plan, case = self.planned[one.name], self._bot_cases(one)[0]
-        there = self._walk_case(one).fee
-        walked = affordable_e6(walk.budget_e6 + _cushion(there), walk.price_e4, there)
-        here = affordable_e6(plan.stake_e6 + _cushion(case.fee), case.ask_e4, case.fee)
-        return walk.shares_e6 == walked and (bool(plan.bounded) or intent.shares_e6 == here)
+        walked = bought_e6(walk.budget_e6, walk.price_e4, self._walk_case(one).fee)
+        return walk.shares_e6 == walked and (bool(plan.bounded) or intent.shares_e6 == case.buys_e6(plan.stake_e6))
 
     def _asks(self, one: Opinion) -> Sequence[tuple[int, int]]:
         book = next((book for book in self.lines[one.t].tick.books if book.market_no == one.market_no), None)
@@ -528,7 +346,12 @@ class _Comparer:
         found = []
         for key in sorted({*there, *here}, key=lambda key: (key[2], key[0])):
             walk, sold = there.get(key), here.get(key)
-            reasons = self._exit_reasons(key, walk, sold, entries.get(key[0]))
+            if walk is not None and sold is not None:
+                reasons = []
+            elif sold is not None:
+                reasons = self._only_bot_left(key, sold, entries.get(key[0]), there)
+            else:
+                reasons = self._only_walk_left(key, entries.get(key[0]), here)
             one = Compared(
                 market_no=key[0], side=key[1], t=key[2], exits=True,
                 strategy=sold.strategy if sold is not None else "", reasons=tuple(reasons),
@@ -539,51 +362,33 @@ class _Comparer:
             found.append(one)
         return found
 
-    def _exit_reasons(
-        self, key: tuple[int, int, int], walk: Left | None, intent: Intent | None, entry: Compared | None
+    def _only_bot_left(
+        self, key: tuple[int, int, int], sold: Intent, entry: Compared | None, there: Iterable[tuple[int, int, int]]
     ) -> list[Reason]:
-        if walk is not None and intent is not None:
-            return []
-        if intent is not None and intent.intent_id.startswith("exit-flatten"):
+        """Explain an exit of the bot alone."""
+        if sold.intent_id.startswith("exit-flatten"):
             return [Reason.FLATTEN]
-        if entry is None or not entry.agrees:
-            return [Reason.ENTRY]
+        walk = self.walked.get(entry.intent_id) if entry is not None else None
+        if walk is not None and walk.entered_at >= key[2]:  # the walk looks for an exit from the point after its entry
+            return [Reason.NEXT_OBSERVATION]
+        if any(other[:2] == key[:2] and other[2] < key[2] for other in there):
+            return [Reason.LEFT]
+        return [Reason.ENTRY if entry is None or not entry.agrees else Reason.UNEXPLAINED]
+
+    def _only_walk_left(
+        self, key: tuple[int, int, int], entry: Compared | None, here: Iterable[tuple[int, int, int]]
+    ) -> list[Reason]:
+        """Explain an exit of the walk alone."""
+        if any(other[:2] == key[:2] and other[2] < key[2] for other in here):
+            return [Reason.LEFT]
         line = self.lines.get(key[2])
         held = [] if line is None else [one for one in line.inputs.held if (one.market_no, one.side) == key[:2]]
-        if walk is not None and any(not one.sellable_e6 for one in held):
+        if held and not any(one.sellable_e6 for one in held):
             return [Reason.NOT_CONFIRMED]
-        return [Reason.UNEXPLAINED]
+        return [Reason.ENTRY if entry is None or not entry.agrees else Reason.UNEXPLAINED]
 
 
 _NEVER: Final = frozenset({OrderState.REJECTED, OrderState.UNKNOWN, OrderState.NEW, OrderState.SIGNED})
-
-
-def _cushion(fee: FeeTerms) -> int:
-    return FEE_CUSHION_E6 if fee.rate_e6 else 0
-
-
-def _rooms(case: _Case, rules: Rules) -> tuple[int, ...]:
-    """Return the dollars left under each cap, in the order of `engine.gate.CAPS`."""
-    worth = case.equity[0]
-    market, event, category, total, free = case.spent
-    return (
-        rules.max_order_e6,
-        case.depth_e6,
-        part(worth, rules.max_market) - market,
-        part(worth, rules.max_event) - event,
-        part(worth, rules.max_category) - category,
-        part(worth, rules.max_total) - total,
-        free,
-    )
-
-
-def _share(case: _Case, cost: int) -> float:
-    """Return the Kelly share of wealth: alone, or jointly with the exclusive event's other legs."""
-    if case.rivals is None:
-        return float(kelly(case.fair_e6 / 1e6, cost / 1e6))
-    legs = [*case.rivals[: case.before], (case.fair_e6, cost), *case.rivals[case.before :]]
-    p, c = (np.array([leg[k] / 1e6 for leg in legs]) for k in (0, 1))
-    return float(exclusive_stakes(p, c)[case.before])
 
 
 def _average_e4(order: Order | None) -> int:
@@ -599,9 +404,3 @@ def _bot_code(plan: Planned, intent: Intent | None, order: Order | None, denials
     if order is None:
         return denials.get(intent.intent_id, "halted")
     return order.code or str(order.state)
-
-
-def reasons_table() -> str:
-    """Return the documentation table of all reasons, as Markdown."""
-    rows = [f"| `{reason.value}` | {REASON_DOCS[reason]} |" for reason in Reason]
-    return "\n".join(["| reason | meaning |", "|---|---|", *rows])

@@ -119,7 +119,8 @@ class Watcher:
         newest = max((book.event_time or 0 for book in stamped), default=0)
         age = self._clock.now() - newest
         if len(stamped) >= _MANY and age > _STANDS:
-            self.failure = Retryable("venue-unavailable", f"the newest of {len(stamped)} books is {age // SECOND} s old")
+            words = f"the newest of {len(stamped)} books is {age // SECOND} s old"
+            self.failure = Retryable("venue-unavailable", words)
             return []
         found = [book for book in books if (book.event_time or 0) >= self._stamps.get(book.token, 0)]
         self._stamps.update((book.token, book.event_time or 0) for book in found)

@@ -4,6 +4,7 @@ Everything follows from the journal's entries and the runs' recordings; money in
 worth its best bid in the newest book seen by then, one without a bid its cost, a market that has paid out its payout.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -218,7 +219,7 @@ def _by_strategy(period: Period, executed: Sequence[Executed]) -> list[Row]:
     """Return one row for every strategy that spoke or traded, with its evidence and profit by event."""
     filled = _grouped(executed, lambda one: one.strategy)
     books = books_of(period.account)
-    spoke = {one.strategy for line in period.lines for one in line.opinions}
+    spoke = Counter(one.strategy for line in period.lines for one in line.opinions)
     rows = []
     for name in sorted({*spoke, *filled}):
         orders = [order for order in period.orders if order.intent.strategy == name]
@@ -228,7 +229,7 @@ def _by_strategy(period: Period, executed: Sequence[Executed]) -> list[Row]:
         rows.append(
             {
                 "strategy": name,
-                "opinions": sum(one.strategy == name for line in period.lines for one in line.opinions),
+                "opinions": spoke[name],
                 "orders": len(orders),
                 "filled": len(own),
                 "markets": len({one.market_no for one in own}),

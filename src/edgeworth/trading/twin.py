@@ -144,8 +144,10 @@ def _move(fill: Fill, order: Order, looks: Looks) -> tuple[Move, bool]:
     """Return a fill with the prices around it, and whether one of them had to be made up."""
     terms, number = order.intent.instrument, order.intent.instrument.market_no
     decided = looks.mid(number, order.intent.created_at, yes=terms.is_yes)
-    book = looks.book(number, fill.event_time, yes=terms.is_yes)
-    arrived = looks.mid(number, fill.event_time, yes=terms.is_yes)
+    # a venue may state times in whole seconds; nothing arrives before it was decided
+    at = max(fill.event_time, order.intent.created_at)
+    book = looks.book(number, at, yes=terms.is_yes)
+    arrived = looks.mid(number, at, yes=terms.is_yes)
     side = () if book is None else book.asks if fill.is_buy else book.bids
     # who rested was traded with at his own price: there is no touch he paid beyond
     touch = side[0][0] if side and not fill.is_maker else fill.price_e4

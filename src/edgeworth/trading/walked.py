@@ -247,22 +247,25 @@ def _accounts(done: _Walk, hour: Hour) -> dict[int, Books]:
     result, wanted = done.result, set(done.position.tolist())
     markets = _markets(hour.directory, "stated")
     fills = _fills_by_position(done)
-    held: dict[int, list[int]] = {}  # panel index -> side, lots, cost
+    held: dict[int, list[int]] = {}  # panel index -> side, lots, cost, bid at which it is marked
     waits: dict[int, tuple[int, int]] = {}  # panel index -> budget, position at which it ends
-    marks: dict[int, int] = {}
     placed = _placed(done)
     cash = peak = done.config.bankroll_e6
+    value = 0
     found: dict[int, Books] = {}
     owner = done.tape.market
     for position in range(len(done.tape)):
         market = int(owner[position])
         for fill in fills.get(position, ()):
             cash += int(result.fills["cash_e6"][fill])
-            _book(held, result, fill)
-        waits = {k: wait for k, wait in waits.items() if wait[1] != position}
-        if market in held:
-            marks[market] = done.quote(at.BID_ROW, market, held[market][0], position)
-        value = sum(one[1] * marks.get(k, 0) for k, one in held.items())
+            value += _book(held, result, fill)
+        if market in waits and waits[market][1] == position:
+            del waits[market]
+        one = held.get(market)
+        if one is not None:
+            bid = done.quote(at.BID_ROW, market, one[0], position)
+            value += one[1] * (bid - one[3])
+            one[3] = bid
         peak = max(peak, cash + value)
         if position in wanted:
             found[position] = _books(held, waits, (cash, value, peak), markets, market)
@@ -282,12 +285,14 @@ def _fills_by_position(done: _Walk) -> dict[int, list[int]]:
     return found
 
 
-def _book(held: dict[int, list[int]], result: EngineResult, fill: int) -> None:
+def _book(held: dict[int, list[int]], result: EngineResult, fill: int) -> int:
+    """Take a fill in; returns by how much it changes the value of what is held, before it is marked."""
     row = {name: int(column[fill]) for name, column in result.fills.items()}
     if row["kind"] == FillKind.ENTRY:
-        held[row["market"]] = [row["side"], row["lots"], row["lots"] * row["price_e4"]]
-    else:
-        held.pop(row["market"], None)
+        held[row["market"]] = [row["side"], row["lots"], row["lots"] * row["price_e4"], 0]
+        return 0
+    gone = held.pop(row["market"], None)
+    return -gone[1] * gone[3] if gone is not None else 0
 
 
 def _placed(done: _Walk) -> dict[int, tuple[int, int]]:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from edgeworth.core.config import Settings
 from edgeworth.core.units import MINUTE, SECOND, Micros
 from edgeworth.trading import breakers as br
-from edgeworth.trading.halts import Halt, HaltCause, Lift, Resume, TradingState
+from edgeworth.trading.halts import Halt, HaltCause, Lift, Resume, TradingState, raise_halt
 
 LIMITS = br.BreakerLimits.of(Settings())
 START = 10**15
@@ -173,3 +173,22 @@ def test_a_restart_in_between_changes_nothing(steps, cut) -> None:
                 standing = {key: halt for key, halt in standing.items() if halt != row.halt_id}
     assert halves == rows
     assert whole.dump() == first.dump()
+
+
+def test_a_halt_raised_elsewhere_is_not_raised_again_and_is_ended_by_its_breaker() -> None:
+    board = br.Board(LIMITS)
+    halt = raise_halt(HaltCause.DISK, HALTED, AUTOMATIC, "told by a denial", at(0))
+    board.adopt(halt)
+    assert board.feed(br.DiskSeen(at=at(1), free=1)) == []
+    (end,) = board.feed(br.DiskSeen(at=at(2), free=10**12))
+    assert isinstance(end, Lift)
+    assert end.halt_id == halt.halt_id
+    board.adopt(msgspec.structs.replace(halt, resume=OPERATOR))
+    assert board.feed(br.DiskSeen(at=at(3), free=10**12)) == []
+
+
+def test_what_is_told_late_does_not_make_old_failures_one_minute() -> None:
+    board = br.Board(LIMITS)
+    events = [br.Called(at=at(50 * k), ok=False) for k in range(6)]
+    assert [row for event in events for row in board.feed(event)] == []
+    assert board.feed(br.Reconciled(at=at(0))) == []

@@ -97,6 +97,7 @@ _OTHERS = (
     Route("POST", "/control/faults", 'Switch one: `{"name": "outage", "on": true, "seconds": 60, "parameters": {}}`.'),
     Route("GET", "/control/counters", "Requests so far by service and route, and how many were over a limit."),
     Route("GET", "/control/world", "World, seed and number of markets."),
+    Route("GET", "/control/account?wallet={wallet}", "A wallet's cash, holdings and every order it ever made."),
     Route("GET", "/control/exchange", "How signatures are checked, live books, open orders, trades, fees."),
     Route("POST", "/control/deposit", 'Give a wallet dollars: `{"wallet": "0x…", "usd": "500"}`.'),
     Route("POST", "/control/split", "Turn dollars into pairs of `market` (a condition id); POST /control/merge back."),
