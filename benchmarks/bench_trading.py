@@ -24,6 +24,7 @@ import numpy as np
 
 from benchmarks.bench_orders import percentile
 from benchmarks.measure import against, options, say
+from edgeworth.app.trading_run import settle
 from edgeworth.core.book import BookSnapshot
 from edgeworth.core.clock import SystemClock
 from edgeworth.core.config import Settings
@@ -113,28 +114,38 @@ class Server:
         self.heard = 0.0
         self.names: dict[bytes, str] = {}
         self.port = 0
-        self.over = asyncio.Event()
 
     async def open(self) -> asyncio.Server:
-        server = await asyncio.start_server(self.serve, "127.0.0.1", 0)
+        server = await asyncio.get_running_loop().create_server(lambda: Connected(self), "127.0.0.1", 0)
         self.port = server.sockets[0].getsockname()[1]
         return server
 
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while first := await reader.read(1):
-            self.heard = time.perf_counter()
-            head = first + await reader.readuntil(b"\r\n\r\n")
-            fields = dict(line.lower().split(b": ", 1) for line in head.split(b"\r\n")[1:] if b": " in line)
-            body = await reader.readexactly(int(fields.get(b"content-length", b"0")))
-            name = self.names[body]
-            answer = msgspec.json.encode(
-                {"errorMsg": "", "orderID": name, "status": "live", "success": True, "takingAmount": "",
-                 "makingAmount": ""}
-            )  # fmt: skip
-            start = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
-            writer.write(start % len(answer) + answer)
-        writer.close()
-        self.over.set()
+
+class Connected(asyncio.Protocol):
+    """One connection of a client."""
+
+    def __init__(self, server: Server) -> None:
+        self.server, self.data = server, b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        if not self.data:
+            self.server.heard = time.perf_counter()
+        self.data += data
+        body = self.data.partition(b"\r\n\r\n")[2]
+        name = self.server.names.get(body)  # None until all of it is there
+        if name is None:
+            return
+        self.data = b""
+        answer = msgspec.json.encode(
+            {"errorMsg": "", "orderID": name, "status": "live", "success": True, "takingAmount": "",
+             "makingAmount": ""}
+        )  # fmt: skip
+        start = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
+        self.transport.write(start % len(answer) + answer)
 
 
 class Venue(ClobVenue):
@@ -316,6 +327,7 @@ async def sending(folder: Path, signer: OrderSigner, count: int) -> tuple[list[f
     manager, yardstick = bot.parts.manager, Yardstick(folder)
     await manager.recover()
     ours, theirs, whole = [], [], 0.0
+    settle()
     for number in range(WARM + count):
         await bot.parts.watcher.look()
         if number % BETWEEN == 0:  # what the account does not list has ended: few orders are open at a time
@@ -333,7 +345,6 @@ async def sending(folder: Path, signer: OrderSigner, count: int) -> tuple[list[f
     assert bot.outcomes == {"allowed": WARM + count}, bot.outcomes
     await http.close()
     listening.close()
-    await server.over.wait()
     return ours[WARM:], theirs[WARM:], whole / (WARM + count)
 
 
@@ -345,6 +356,7 @@ async def ticking(folder: Path, markets: int, most: float, count: int) -> tuple[
     bot = a_bot(folder, venue, a_directory(markets, clock.now()), most, real=True)
     await bot.parts.manager.recover()
     spent = []
+    settle()
     for _ in range(count + 2):
         tick = await bot.parts.watcher.look()
         begun = time.perf_counter()

@@ -15,6 +15,7 @@ import msgspec
 from edgeworth.app.order_venues import paper_venue, sandbox_venue
 from edgeworth.app.trading import MODES, Mode, journal_name, open_journal
 from edgeworth.app.trading_live import cancelling_venue
+from edgeworth.app.trading_replay import about_run
 from edgeworth.app.venues import connect
 from edgeworth.core.clock import Clock, SystemClock
 from edgeworth.core.config import Config
@@ -22,7 +23,7 @@ from edgeworth.core.errors import AccessError, DataError, EdgeworthError, UsageE
 from edgeworth.core.instants import to_iso
 from edgeworth.core.orders import Intent, OrderVenue
 from edgeworth.core.units import Micros
-from edgeworth.store.instance import BOT, holder
+from edgeworth.store.instance import BOT, holder, one_instance
 from edgeworth.trading import events as ev
 from edgeworth.trading import record
 from edgeworth.trading.account import Account
@@ -99,9 +100,9 @@ def newest(config: Config, mode: Mode | None) -> tuple[Mode, str]:
     folder = config.home.root / "trading"
     runs = sorted(folder.glob("*/run.json")) if folder.is_dir() else []
     for path in reversed(runs):
-        about = msgspec.json.decode(path.read_bytes())
+        about = about_run(path) or {}
         found: Mode = about.get("mode", "")
-        if found in MODES and mode in {None, found}:
+        if found in MODES and mode in {None, found} and about.get("journal") == journal_name(config, found):
             return found, str(about["journal"])
     return mode or "paper", journal_name(config, mode or "paper")
 
@@ -160,6 +161,7 @@ def resume(at: Desk, reason: str, who: str) -> list[str]:
     for halt in at.account.standing():
         at.journal.record_lift(lift(halt, Resume.OPERATOR, who, reason, now))
         lifted.append(str(halt.cause))
+    at.journal.note(FLATTEN_NOTE, "")  # else what is bought from now on would be sold at once
     return lifted
 
 
@@ -172,6 +174,7 @@ async def managed(at: Desk) -> AsyncIterator[OrderManager]:
     async with contextlib.AsyncExitStack() as stack:
         venue: OrderVenue
         if at.mode == "paper":
+            stack.enter_context(one_instance(at.config.home, BOT))
             venue = paper_venue(at.config, _NoFeed(), at.clock)
         else:
             made = await connect(at.config)

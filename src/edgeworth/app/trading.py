@@ -3,19 +3,20 @@
 import asyncio
 import contextlib
 import hashlib
-import json
 import shutil
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+import msgspec
+
 from edgeworth.app.homes import need_data
 from edgeworth.app.order_venues import live_venue, paper_venue, sandbox_venue
 from edgeworth.app.preflight import SKEW_WARNS, LiveCheck, Said, consent, require
 from edgeworth.app.signer import KeyPlan, key_plan
 from edgeworth.app.trading_reads import VenueReads
-from edgeworth.app.trading_replay import keep_base
+from edgeworth.app.trading_replay import about_run, keep_base
 from edgeworth.app.venues import Connection, connect
 from edgeworth.core.clock import Clock
 from edgeworth.core.config import Config
@@ -29,6 +30,7 @@ from edgeworth.engine.walk import make_limits
 from edgeworth.forecasting.speaking import Speaker
 from edgeworth.store.aliases import names_of
 from edgeworth.store.trading_ledger import TradingLog
+from edgeworth.trading.account import Account
 from edgeworth.trading.bot import BREAKERS_NOTE, Bot, BotSettings, Parts
 from edgeworth.trading.breakers import Board, BreakerLimits
 from edgeworth.trading.choice import Chooser
@@ -40,6 +42,7 @@ from edgeworth.trading.journal import ChainedJournal
 from edgeworth.trading.limits import Limits
 from edgeworth.trading.manager import Hooks, ManagerSettings, OrderManager
 from edgeworth.trading.paper import PaperSettings, PaperVenue
+from edgeworth.trading.proving import books_of
 from edgeworth.trading.record import Recorder, read_lines
 from edgeworth.trading.risk import MachineView, VenueState
 from edgeworth.trading.risk_codes import RiskCode
@@ -125,7 +128,10 @@ async def session(
         if connection is None:
             stack.push_async_callback(made.http.close)
         look, voices, about = _look(config, request, clock)
-        directory = Directory(_watched(config.home, look, request))
+        journal = open_journal(config, journal_name(config, request.mode), clock, room=True)
+        stack.callback(journal.close)
+        chosen = _watched(config.home, look, request)
+        directory = Directory([*chosen, *_involved(config.home, journal.account, chosen)])
         if not len(directory):
             raise DataError("no-markets", "no open market of this home can be traded", "collect, or widen the filters")
         from edgeworth.venues.polymarket.clob_reads import Clob
@@ -133,15 +139,13 @@ async def session(
         from edgeworth.venues.polymarket.orders import ClobVenue
 
         watcher = Watcher(VenueReads(Clob(made.http), Gamma(made.http), directory), directory, clock)
-        venue = await stack.enter_async_context(_venue(config, request, made, (watcher, directory), show))
-        journal = open_journal(config, journal_name(config, request.mode), clock, room=True)
-        stack.callback(journal.close)
+        venue = await stack.enter_async_context(_venue(config, request, made, (watcher, Directory(chosen)), show))
         run = _run_name(clock.now(), request)
         folder = config.home.root / "trading" / run
-        tail = Tail(look.panel, [one.market_no for one in directory])
-        _resume_tail(tail, config.home, journal_name(config, request.mode), run)
+        tail = Tail(look.panel, [one.market_no for one in chosen])
+        _resume_tail(tail, config.home, (journal_name(config, request.mode), run), int(clock.now()))
         settings = config.settings
-        desk = RiskDesk(Limits.of(settings), Ladder.of(settings.trading), directory, watcher.board.best_bid, clock)
+        desk = RiskDesk(Limits.of(settings), Ladder.of(settings.trading), directory, watcher.worth, clock)
         manager = _manager(config, request, journal, (venue, watcher, clock))
         if isinstance(venue, ClobVenue):
             venue.may_send = last_look(manager)
@@ -162,7 +166,12 @@ async def session(
         keep_base(
             folder,
             tail.panel,
-            {"mode": request.mode, "journal": journal_name(config, request.mode), **about},
+            {
+                "mode": request.mode,
+                "journal": journal_name(config, request.mode),
+                "chosen": [one.market_no for one in chosen],
+                **about,
+            },
             directory,
         )
         bot = Bot(
@@ -324,18 +333,37 @@ def _watched(home: Home, look: "Look", request: Request) -> list[Watched]:
     return found[: request.max_markets]
 
 
-def _resume_tail(tail: Tail, home: Home, journal: str, run: str) -> None:
+def _involved(home: Home, account: Account, chosen: Sequence[Watched]) -> list[Watched]:
+    """Return the markets in which money or evidence is, whatever the filters say and though they are over."""
+    tokens = {token for token, one in account.ledger.positions.items() if one.shares_e6}
+    wanted = {bet.market_no for book in books_of(account).values() for bet in book.bets}
+    for order in account.orders.values():
+        terms = order.intent.instrument
+        if terms.token in tokens or order.is_open:
+            wanted.add(terms.market_no)
+    wanted -= {one.market_no for one in chosen}
+    found: dict[int, Watched] = {}
+    for path in sorted((home.root / "trading").glob("*/run.json"), reverse=True) if wanted else []:
+        for row in (about_run(path) or {}).get("watched", ()):
+            if row["market_no"] in wanted - found.keys():
+                found[row["market_no"]] = msgspec.convert(row, Watched)
+        if found.keys() >= wanted:
+            break
+    return [found[number] for number in sorted(found)]
+
+
+def _resume_tail(tail: Tail, home: Home, what: tuple[str, str], now: int) -> None:
     """Put what earlier runs saw behind the stored history, so that a restart has no hole."""
-    folder = home.root / "trading"
-    newest = int(tail.panel.t.max(initial=0))
+    (journal, run), folder = what, home.root / "trading"
     runs = sorted(path for path in folder.glob("*/run.json") if path.parent.name != run) if folder.is_dir() else []
     for path in runs:
-        about = json.loads(path.read_text("utf-8"))
-        if about.get("journal") != journal or newest - int(about.get("at", 0)) > _LOOK_BACK:
+        about = about_run(path)
+        if about is None or about.get("journal") != journal or not -_LOOK_BACK < int(about.get("at", 0)) - now <= 0:
             continue
         with contextlib.suppress(DataError):  # a recording that cannot be read leaves a hole, nothing worse
             for line in read_lines(path.parent):
-                tail.append(line.tick.t, line.tick.books)
+                if line.tick.t < now:  # a simulated venue may have begun again: what is still to come is no history
+                    tail.append(line.tick.t, line.tick.books)
 
 
 def _manager(

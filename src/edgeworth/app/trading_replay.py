@@ -17,6 +17,7 @@ from edgeworth.core.errors import DataError
 from edgeworth.core.panel import Panel
 from edgeworth.core.paths import Home
 from edgeworth.forecasting.speaking import Speaker
+from edgeworth.store.durable import write_whole
 from edgeworth.trading import record
 from edgeworth.trading.choice import Chooser
 from edgeworth.trading.decider import Decider
@@ -45,7 +46,16 @@ def keep_base(folder: Path, panel: Panel, about: dict[str, Any], directory: Dire
         shutil.copy(Path(name).expanduser(), folder)
     watched = [msgspec.to_builtins(one) for one in directory]
     more = {"source": panel.source, "fingerprint": panel.fingerprint, "watched": watched}
-    (folder / "run.json").write_text(json.dumps({**about, **more}), "utf-8")
+    write_whole(folder / "run.json", json.dumps({**about, **more}).encode())
+
+
+def about_run(path: Path) -> dict[str, Any] | None:
+    """Return what a run said of itself, None where nothing can be read: a process may have died over it."""
+    try:
+        found: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found
 
 
 def read_base(folder: Path) -> tuple[Panel, dict[str, Any]]:
@@ -95,7 +105,8 @@ def replay(home: Home, folder: Path) -> Replayed:
     panel, about = read_base(folder)
     settings = Settings.model_validate(about["settings"])
     directory = Directory(msgspec.convert(one, Watched) for one in about["watched"])
-    tail = Tail(panel, [one.market_no for one in directory])
+    chosen = set(about.get("chosen", directory.by_no))
+    tail = Tail(panel, [number for number in directory.by_no if number in chosen])
     from edgeworth.engine.types import EngineConfig
     from edgeworth.engine.walk import make_limits
 

@@ -148,8 +148,9 @@ class Bot:
         """Do what an operator has written down: after a kill no order stays open."""
         account = self.account
         killed = any(halt.cause is HaltCause.KILLED for halt in account.standing())
-        if killed and any(order.is_open for order in account.open.values()):
-            await self.parts.manager.cancel_all("kill")
+        word = "kill" if killed else "flatten" if FLATTEN_NOTE in account.notes else ""
+        if word and any(order.is_open for order in account.open.values()):
+            await self.parts.manager.cancel_all(word)
         held = any(one.shares_e6 > 0 for one in account.ledger.positions.values())
         if FLATTEN_NOTE in account.notes and not held:
             self.parts.journal.note(FLATTEN_NOTE, "")
@@ -157,6 +158,7 @@ class Bot:
     async def run(self, stop: asyncio.Event, most: int = 0) -> None:
         """Recover, then tick until told to stop or `most` ticks were made (0 = no end). Raises Fatal venue errors."""
         parts = self.parts
+        await parts.watcher.look()  # what has paid out meanwhile, and what shares are worth, recovery must know
         await parts.manager.recover()
         service = asyncio.ensure_future(parts.manager.run())
         try:

@@ -86,6 +86,9 @@ class Chooser:
         if quote is None or not quote.book.bids or held.sellable_e6 <= 0:
             return None
         limits, bid = self.exits, quote.book.bids[0][0]
+        asks, lonely = quote.book.asks, self.rules.max_spread_e4
+        if not inputs.flatten and (not asks or not 0 < asks[0][0] - bid <= lonely):
+            return None  # a bid far from the offers says nothing of what the position is worth
         stop, take = stop_bid_e4(limits, held.paid_e4), take_bid_e4(limits, held.paid_e4, held.fair_e6)
         deadline = held.opened_at + limits.max_hold if limits.max_hold > 0 else _NEVER
         reason = exit_reason(limits, (bid, held.paid_e4, int(stop), int(take)), tick.t, deadline)

@@ -86,6 +86,7 @@ class Watcher:
         self._news: dict[int, tuple[int, News]] = {}
         self._stamps: dict[str, int] = {}
         self._asked_at: int | None = None
+        self._last: dict[str, int] = {}
 
     async def look(self) -> Tick:
         """Ask for all books and return what is known; a call that fails leaves its books out, see `failure`."""
@@ -129,6 +130,8 @@ class Watcher:
     def standing(self, market_no: int) -> MarketStatus:
         """Return where a market is in its life, as far as was heard not too long ago."""
         found = self._news.get(market_no)
+        if found is not None and found[1].payout_e4 is not None:
+            return MarketStatus.CLOSED  # for ever: nobody asks again
         if found is None or self._clock.now() - found[0] > _NEWS_LASTS:
             return MarketStatus.UNKNOWN
         return found[1].status
@@ -140,6 +143,16 @@ class Watcher:
             return found[1].scheduled_end
         known = self._directory.by_no.get(market_no)
         return None if known is None else known.scheduled_end
+
+    def worth(self, token: str) -> int | None:
+        """Return what a share can be counted at: its payout, else its best bid, else the last one that was seen."""
+        paid = self.payouts().get(token)
+        if paid is not None:
+            return paid
+        book = self.board.book(token)
+        if book is not None:
+            self._last[token] = book.bids[0][0] if book.bids else 0
+        return self._last.get(token)
 
     def payouts(self) -> Mapping[str, int]:
         """Return what tokens of markets with a final outcome pay, 1e-4 dollars a share."""

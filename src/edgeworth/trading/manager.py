@@ -235,8 +235,7 @@ class OrderManager:
 
     async def _send(self, prepared: PreparedOrder) -> None:
         """Send until an answer proves something, the order may not leave any more, or patience ends."""
-        began, wait = self.clock.monotonic(), self.settings.first_wait_s
-        jitter = stream(self._seed, "retry", prepared.order_id)
+        began, wait, jitter = self.clock.monotonic(), self.settings.first_wait_s, None
         while True:
             order = self.account.order(prepared.order_id)
             reason = self._reason(order)
@@ -251,6 +250,7 @@ class OrderManager:
             if self.clock.monotonic() - began > self.settings.patience / SECOND:
                 self._refused(prepared.order_id, retry)
                 return
+            jitter = jitter or stream(self._seed, "retry", prepared.order_id)
             await self._pause(prepared.order_id, wait * (0.5 + jitter.random()))
             self.journal.refresh()
             wait *= 2

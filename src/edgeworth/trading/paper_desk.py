@@ -60,6 +60,7 @@ class PaperDesk:
         self._news: list[AccountEvent] = []
         self.changed = not saved
         self._forgotten_at = clock.now()
+        self.state.forget(self._forgotten_at)
         if saved:  # the books of the time in between were not seen
             for order in self.state.orders.values():
                 order.ahead_e6 = None

@@ -145,6 +145,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     order_life: int
     max_slippage_e4: int
     interest: float
+    max_spread_e4: int = 10_000
 
     @staticmethod
     def of(settings: Settings) -> "Rules":
@@ -164,6 +165,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
             order_life=trading.order_minutes * MINUTE,
             max_slippage_e4=round(trading.max_slippage * 10_000),
             interest=settings.fair_value.rate,
+            max_spread_e4=round(trading.max_spread * 10_000),
         )
 
 
