@@ -12,6 +12,7 @@ import math
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xgboost
@@ -24,24 +25,25 @@ SIDES = ("bids", "asks")
 class Market:
     """Points of a market, its books by side, and what fees it takes."""
 
-    def __init__(self, about):
+    def __init__(self, about: dict[str, Any]) -> None:
         self.t, self.x = about["t"], about["x"]
         self.end, self.listed, self.rate = about["end"], about["listed"], about["rate"]
         self.high, self.low = max(self.x), min(self.x)
-        self.bids, self.asks = {}, {}
+        self.bids: dict[float, float] = {}
+        self.asks: dict[float, float] = {}
 
-    def momentum(self, now, price, window):
+    def momentum(self, now: int, price: float, window: int) -> float:
         oldest = now - 2 * window
         value = math.nan
         for t, x in zip(reversed(self.t), reversed(self.x), strict=True):
             if t < oldest:
                 break
             if t <= now - window:
-                value = price - x
+                value = float(price - x)
                 break
         return value
 
-    def features(self, now, price):
+    def features(self, now: int, price: float) -> list[float]:
         clipped = min(max(price, 0.001), 0.999)
         high, low = max(self.high, price), min(self.low, price)
         return [
@@ -51,7 +53,7 @@ class Market:
         ]  # fmt: skip
 
 
-def main():  # noqa: C901, PLR0912, PLR0915  (one loop, as such scripts are)
+def main() -> None:  # noqa: C901, PLR0912, PLR0915  (one loop, as such scripts are)
     frames_file, model_file, terms_file, how, count = sys.argv[1:6]
     terms = json.loads(Path(terms_file).read_text())
     names, stack = terms["names"], terms["stack"]
@@ -69,7 +71,7 @@ def main():  # noqa: C901, PLR0912, PLR0915  (one loop, as such scripts are)
         classifier.load_model(model_file)
         classifier.n_classes_ = 2
 
-    def correct(row):
+    def correct(row: list[float]) -> float:
         if how == "frame":
             table = pandas.DataFrame([row], columns=[f"f{k}" for k in range(len(names))]).astype("float32")
             return float(classifier.predict(table, output_margin=True)[0])
@@ -107,10 +109,10 @@ def main():  # noqa: C901, PLR0912, PLR0915  (one loop, as such scripts are)
                 market.bids, market.asks = bids, asks
                 touched.append(market)
             for market in touched:
-                bids, asks = sorted(market.bids, reverse=True), sorted(market.asks)
-                if not bids or not asks:
+                highest, lowest = sorted(market.bids, reverse=True), sorted(market.asks)
+                if not highest or not lowest:
                     continue
-                bid, ask = bids[0], asks[0]
+                bid, ask = highest[0], lowest[0]
                 mid = int((round(bid * 1e4) + round(ask * 1e4)) // 2) / 1e4
                 row = market.features(now, mid)
                 clipped = min(max(mid, 0.001), 0.999)

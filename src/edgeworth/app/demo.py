@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edgeworth.app.homes import demo_home
+from edgeworth.app.homes import MARKER, demo_home
 from edgeworth.core.clock import Clock
 from edgeworth.core.config import Config
 from edgeworth.core.errors import AccessError, DataError
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from edgeworth.app.paper_hour import KilledHour
     from edgeworth.research.types import BacktestResult, Verdict
 
-MARKER = "demo.json"
 _FIRST_DAY, _LAST_DAY = 5, 120  # days before the world's end among which the hour of trading is chosen
 _VISIBLE = 0.005  # dollars per share; a smaller true edge is not worth a word
 Say = Callable[[str, str, float], None]

@@ -7,6 +7,7 @@ from edgeworth.core.errors import DataError
 from edgeworth.core.paths import Home
 
 DEMO = "demo"
+MARKER = "demo.json"  # in a home that holds a simulated world
 
 
 def demo_home(home: Home) -> Home:
@@ -26,3 +27,10 @@ def need_data(home: Home) -> None:
     """Raise DataError `store-empty` when nothing has been imported yet."""
     if not home.has_market_db:
         raise DataError("store-empty", f"there is no data in {home.root}")
+
+
+def at_its_venue(config: Config) -> Config:
+    """Return the configuration with the simulated venue where the home holds a simulated world, else as it is."""
+    if not (config.home.root / MARKER).is_file():
+        return config
+    return dataclasses.replace(config, settings=config.settings.model_copy(update={"venue": "sandbox"}))

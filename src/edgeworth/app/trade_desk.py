@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
+from edgeworth.app.homes import at_its_venue
 from edgeworth.app.order_venues import paper_venue, sandbox_venue
 from edgeworth.app.trading import MODES, Mode, journal_name, open_journal
 from edgeworth.app.trading_live import cancelling_venue
@@ -69,6 +70,7 @@ class Desk:
 @contextlib.contextmanager
 def desk(config: Config, mode: Mode | None) -> Iterator[Desk]:
     """Open the journal of a mode, or of the newest run; raises DataError no-trading where nothing was ever traded."""
+    config = at_its_venue(config)
     chosen, name = newest(config, mode)
     clock = _clock(config)
     journal = open_journal(config, name, clock)
@@ -207,6 +209,7 @@ def kill(at: Desk, reason: str, who: str) -> Swept:
                 )
             )  # fmt: skip
     if at.mode == "paper" and at.bot is not None:
+        at.journal.record_cancel_wanted([one.order_id for one in at.account.open.values() if one.order_id], reason)
         return asyncio.run(_wait_gone(at))
 
     async def work() -> Swept:

@@ -58,7 +58,7 @@ if TYPE_CHECKING:
 
 Mode = Literal["paper", "sandbox", "live"]
 MODES: Final[tuple[Mode, ...]] = ("paper", "sandbox", "live")
-_LOOK_BACK: Final = 30 * DAY  # recorded ticks of earlier runs that still count as history
+_LOOK_BACK: Final = 2 * DAY  # recorded ticks of earlier runs that still count as history
 _ASKED_AGAIN: Final = 5 * SECOND  # while something forbids orders
 _OLDEST: Final = 3_650 * DAY  # a market without a fresh stored price is watched, too: the bot asks for its book itself
 
@@ -168,6 +168,7 @@ async def session(
             tail.panel,
             {
                 "mode": request.mode,
+                "every_s": request.every_s,
                 "journal": journal_name(config, request.mode),
                 "chosen": [one.market_no for one in chosen],
                 **about,

@@ -6,14 +6,16 @@ journal; the object can be dropped at any instant and made again.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
+from edgeworth.core.book import BookSnapshot
 from edgeworth.core.clock import Clock
-from edgeworth.core.errors import Fatal
+from edgeworth.core.errors import EdgeworthError
 from edgeworth.core.orders import Intent, OrderState
 from edgeworth.core.units import ONE_PRICE, SECOND, Micros
 from edgeworth.trading import breakers as br
@@ -25,6 +27,7 @@ from edgeworth.trading.desk import EQUITY_NOTE, Baselines, RiskDesk, rebased
 from edgeworth.trading.feed import Watcher
 from edgeworth.trading.halts import Halt, HaltCause, TradingState, overall
 from edgeworth.trading.journal import Journal
+from edgeworth.trading.lessons import SETTLED_NOTE, Lessons
 from edgeworth.trading.manager import OrderManager, Outcome
 from edgeworth.trading.proving import Proving
 from edgeworth.trading.record import Held, Inputs, Line, Recorder
@@ -35,6 +38,9 @@ from edgeworth.trading.ticks import Tick
 BREAKERS_NOTE: Final = "breakers"
 FLATTEN_NOTE: Final = "flatten"
 _PATIENCE_S: Final = 5.0
+_NO_ANSWER: Final = frozenset(
+    {"venue-timeout", "venue-unavailable", "venue-unreachable", "venue-truncated", "venue-not-json"}
+)
 _GONE: Final = frozenset({OrderState.REJECTED, OrderState.FAILED})
 _PASSING: Final = (br.ErrorRate, br.Heartbeat, br.Disk, br.ClockSkew, br.DailyLoss, br.Drawdown)
 
@@ -91,6 +97,7 @@ class Bot:
         self.wake = asyncio.Event()  # set by whoever has seen something that should not wait for the next tick
         self.proving = Proving(parts.journal, parts.chooser.directory, parts.desk.ladder)
         self._machine = MachineView()
+        self._lessons = Lessons()
         self._kept: Sequence[object] = ()
         self._halts: dict[str, Halt] = {}
 
@@ -111,6 +118,7 @@ class Bot:
     async def heed(self, tick: Tick) -> Line:
         """Act on what was seen."""
         parts = self.parts
+        lessons = self._learn(tick.t)  # before anything is paid for what was just seen
         parts.after_look()
         self._machine = await parts.machine()
         parts.journal.refresh()
@@ -118,6 +126,8 @@ class Bot:
             self._feed(br.Beaten(at=parts.manager.heart.at))
         if self.account.agreed_at is not None:
             self._feed(br.Reconciled(at=self.account.agreed_at))
+        for lesson in lessons:
+            self._feed(lesson)
         for decayed in self.proving.settle(parts.watcher.payouts(), tick.t):
             self._feed(decayed)
         self._watch(tick.t)
@@ -156,10 +166,17 @@ class Bot:
             self.parts.journal.note(FLATTEN_NOTE, "")
 
     async def run(self, stop: asyncio.Event, most: int = 0) -> None:
-        """Recover, then tick until told to stop or `most` ticks were made (0 = no end). Raises Fatal venue errors."""
+        """Recover, then tick until told to stop or `most` ticks were made (0 = no end).
+
+        Raises what ended the service of the manager: Fatal venue errors, or whatever it could not mend.
+        """
         parts = self.parts
-        await parts.watcher.look()  # what has paid out meanwhile, and what shares are worth, recovery must know
-        await parts.manager.recover()
+        with contextlib.suppress(EdgeworthError):  # what has paid out meanwhile, what shares are worth: good to know
+            await parts.watcher.look()
+        await self._either(stop.wait(), recovering := asyncio.ensure_future(parts.manager.recover()))
+        if recovering.cancelled():
+            return
+        recovering.result()
         service = asyncio.ensure_future(parts.manager.run())
         try:
             await self._whole(stop)
@@ -172,7 +189,7 @@ class Bot:
         finally:
             service.cancel()
             ended = (await asyncio.gather(service, return_exceptions=True))[0]
-        if isinstance(ended, Fatal):
+        if isinstance(ended, Exception):
             raise ended
 
     async def _whole(self, stop: asyncio.Event) -> None:
@@ -191,8 +208,8 @@ class Bot:
         self.wake.clear()
 
     @staticmethod
-    async def _either(*waits: Coroutine[Any, Any, object]) -> None:
-        """Wait for the first of several."""
+    async def _either(*waits: Awaitable[object]) -> None:
+        """Wait for the first of several; the others are cancelled."""
         tasks = [asyncio.ensure_future(wait) for wait in waits]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -276,6 +293,9 @@ class Bot:
             self._machine = await self.parts.machine()  # a tick with many orders is long: a heartbeat grows old in it
             self.parts.desk.decision = None  # what a check said of an earlier order is not about this one
             world = self._world(intent, line)
+            best = None if world.market.book is None else _best(world.market.book, is_buy=intent.is_buy)
+            if best is not None:
+                self._lessons.expect(intent.intent_id, best)
             outcome = await self.parts.manager.submit(intent, self.parts.desk.check(intent, world))
             self._count(outcome.code)
             denied = self._denial()
@@ -306,7 +326,10 @@ class Bot:
         if order is None:
             return
         now = self.parts.clock.now()
-        self._feed(br.Answered(at=now, accepted=outcome.code == "allowed", code=outcome.code))
+        silent = order.uncertain or outcome.code in _NO_ANSWER
+        self._feed(br.Called(at=now, ok=not silent))
+        if not silent:
+            self._feed(br.Answered(at=now, accepted=outcome.code == "allowed", code=outcome.code))
         if intent.is_buy and order.state not in _GONE:
             opinion = next(one for one in line.opinions if one.name == intent.intent_id)
             mid = opinion.price_e4 if opinion.side > 0 else ONE_PRICE - opinion.price_e4
@@ -317,6 +340,19 @@ class Bot:
         self.outcomes[code] = self.outcomes.get(code, 0) + 1
 
     # -- watching over it
+
+    def _learn(self, t: int) -> list[br.Happened]:
+        """Return what fills and results since the last tick have to tell the breakers."""
+        account, directory = self.account, self.parts.chooser.directory
+
+        def event_of(token: str) -> int | None:
+            leg = directory.leg(token)
+            return None if leg is None else directory.group(leg[0]).event_no
+
+        results, note = self._lessons.settled(account, self.parts.watcher.payouts(), event_of, Micros(t))
+        if note != account.notes.get(SETTLED_NOTE, ""):
+            self.parts.journal.note(SETTLED_NOTE, note)
+        return [*self._lessons.executed(account, Micros(t)), *results]
 
     def _watch(self, t: int) -> None:
         """Note the day's baselines and feed the breakers; what they raise or end is journalled."""
@@ -351,3 +387,8 @@ class Bot:
                 self.parts.journal.record_halt(row)
             else:
                 self.parts.journal.record_lift(row)
+
+
+def _best(book: BookSnapshot, *, is_buy: bool) -> int | None:
+    side = book.asks if is_buy else book.bids
+    return int(side[0][0]) if side else None

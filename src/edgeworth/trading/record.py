@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-from edgeworth.core.errors import DataError
+from edgeworth.core.errors import AccessError, DataError
 from edgeworth.core.orders import Intent
 from edgeworth.core.units import Micros
 from edgeworth.trading.decider import Opinion
@@ -82,10 +82,15 @@ class Recorder:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def write(self, body: bytes) -> None:
-        """Append one line and hand it to the system, so that it outlives this process."""
-        if self.folder is not None:
-            with (self.folder / TICKS).open("ab") as file:
+        """Append one line and hand it to the system, so that it outlives this process; raises AccessError disk-full."""
+        if self.folder is None:
+            return
+        path = self.folder / TICKS
+        try:
+            with path.open("ab") as file:
                 file.write(body + b"\n")
+        except OSError as error:
+            raise AccessError("disk-full", f"{path}: {error.strerror or error}", path=str(path)) from error
 
 
 def read_lines(folder: Path) -> Iterator[Line]:
