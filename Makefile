@@ -65,14 +65,14 @@ bench: $(VENV)/.dev ## measure beside peers, print JSON lines and a table of rat
 
 PEERS ?= $(shell $(PY) -c 'import tempfile; print(tempfile.gettempdir())')/edgeworth-bench-peers
 PY312 ?= $(shell ls -d $${PYENV_ROOT:-$$HOME/.pyenv}/versions/3.12*/bin/python 2>/dev/null | tail -1)
-bench-peers: $(VENV)/.dev ## benchmarks with nautilus_trader, orjson and pandas, installed outside the repository
+bench-peers: $(VENV)/.dev ## benchmarks with nautilus_trader, orjson, pandas and xgboost, installed outside the repository
 	@python="$(PY312)"; test -n "$$python" || python="$$(command -v python3.12)"; \
 	  test -n "$$python" || { echo 'bench-peers needs Python 3.12 (set PY312) for nautilus_trader 1.231' >&2; exit 2; }; \
 	  test -x $(PEERS)/bin/python || "$$python" -m venv $(PEERS)
 	@$(PEERS)/bin/python -c 'import nautilus_trader, py_clob_client_v2' 2>/dev/null || \
 	  $(PEERS)/bin/pip install -q 'nautilus_trader[polymarket]==1.231.0'
-	@$(PEERS)/bin/python -c 'import orjson, pandas' 2>/dev/null || $(PEERS)/bin/pip install -q orjson pandas
-	@EDGEWORTH_PEER_PYTHON=$(PEERS)/bin/python $(BIN)/python -m benchmarks.run backtest features ingest stream
+	@$(PEERS)/bin/python -c 'import orjson, pandas, sklearn, xgboost' 2>/dev/null || $(PEERS)/bin/pip install -q orjson pandas scikit-learn xgboost
+	@EDGEWORTH_PEER_PYTHON=$(PEERS)/bin/python $(BIN)/python -m benchmarks.run backtest features ingest stream live
 
 long: $(VENV)/.dev ## everything, with many more examples
 	EDGEWORTH_TEST_KILLS=1000 EDGEWORTH_TEST_BOT_KILLS=500 EDGEWORTH_TEST_SEEDS=200000 EDGEWORTH_TEST_ORDERS=1000000 EDGEWORTH_TEST_HOSTILE=100000 HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -q -n $(WORKERS)
