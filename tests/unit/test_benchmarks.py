@@ -12,7 +12,9 @@ ROOT = Path(run.__file__).parent.parent
 KEYS = {"workload", "name", "value", "unit", "peer", "ratio", "goal", "met"}
 
 
-@pytest.mark.parametrize("name", ["startup", "ingest", "storage", "collect", "stream", "training", "orders", "trading", "live"])
+@pytest.mark.parametrize(
+    "name", ["startup", "ingest", "storage", "collect", "stream", "training", "orders", "trading", "live"]
+)
 def test_a_benchmark_prints_lines_of_the_agreed_form(name, tmp_path):
     command = [sys.executable, "-m", f"benchmarks.bench_{name}", "--tiny"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
