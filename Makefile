@@ -27,10 +27,10 @@ $(BIN)/uv:
 	$(BIN)/python -m pip install -q --disable-pip-version-check 'uv>=0.13,<0.14'
 
 $(VENV)/.core: pyproject.toml constraints.txt | $(BIN)/uv
-	$(UVPIP) -e . && touch $@
+	$(UVPIP) --compile-bytecode -e . && $(BIN)/python -m compileall -q src && touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/uv
-	$(UVPIP) -e '.[dev]' && touch $@
+	$(UVPIP) --compile-bytecode -e '.[dev]' && $(BIN)/python -m compileall -q src && touch $@
 
 extra-%: | $(BIN)/uv
 	$(UVPIP) -e '.[$*]'
