@@ -227,6 +227,25 @@ def test_a_market_that_ends_and_pays_is_bought_no_more_and_redeemed(folder):
     play(folder, story)
 
 
+def test_events_that_pay_against_us_one_after_another_halt(folder):
+    async def story(stage):
+        await stage.live(8.5)
+        live, now = stage.sandbox.live, stage.clock.now()
+        live.proposed_at, live.resolved_at = live.proposed_at.copy(), live.resolved_at.copy()
+        bought = [live.names.find_token(token) for _, token, _, _ in stage.posts()]
+        lost = [market for market, leg in bought if live.world.final_e4[market] == (10_000 if leg else 0)]
+        for market in lost[:2]:
+            live.proposed_at[market], live.resolved_at[market] = now, now + 30_000_000
+        await stage.live(4.0)
+        assert stage.halts() == {"loss-streak"}
+        sent = len(stage.posts())
+        await stage.live(2.0)
+        assert len(stage.posts()) == sent
+        await stage.settled()
+
+    play(folder, story, **{"trading.loss_streak": 2})
+
+
 def test_a_tick_that_changes_makes_no_order_on_the_old_grid(folder):
     async def story(stage):
         await stage.live(1.5)

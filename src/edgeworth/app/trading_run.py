@@ -32,7 +32,8 @@ def run(config: Config, request: Request, started: Started, told: Told, checked:
 
 
 def settle() -> None:
-    """Let the collector of garbage forget what lives as long as the process: a pass over it would delay an order."""
+    """Let the collector of garbage forget what lives as long as the session: a pass over it would delay an order."""
+    gc.unfreeze()  # of the session before
     gc.collect()
     gc.freeze()
 
@@ -61,6 +62,7 @@ async def _run(config: Config, request: Request, say: tuple[Started, Told, Calla
             async with session(config, request, show=checked) as opened:
                 started(opened.run, len(opened.directory))
                 opened.bot.on_tick = lambda line, bot=opened.bot: told(line, bot.outcomes)  # type: ignore[misc]
+                settle()
                 async with reacting(config, request, opened):
                     with contextlib.suppress(asyncio.CancelledError):
                         await opened.bot.run(over, max(request.most - done, 0))

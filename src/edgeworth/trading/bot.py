@@ -38,9 +38,6 @@ from edgeworth.trading.ticks import Tick
 BREAKERS_NOTE: Final = "breakers"
 FLATTEN_NOTE: Final = "flatten"
 _PATIENCE_S: Final = 5.0
-_NO_ANSWER: Final = frozenset(
-    {"venue-timeout", "venue-unavailable", "venue-unreachable", "venue-truncated", "venue-not-json"}
-)
 _GONE: Final = frozenset({OrderState.REJECTED, OrderState.FAILED})
 _PASSING: Final = (br.ErrorRate, br.Heartbeat, br.Disk, br.ClockSkew, br.DailyLoss, br.Drawdown)
 
@@ -294,14 +291,14 @@ class Bot:
             self.parts.desk.decision = None  # what a check said of an earlier order is not about this one
             world = self._world(intent, line)
             best = None if world.market.book is None else _best(world.market.book, is_buy=intent.is_buy)
-            if best is not None:
-                self._lessons.expect(intent.intent_id, best)
             outcome = await self.parts.manager.submit(intent, self.parts.desk.check(intent, world))
             self._count(outcome.code)
             denied = self._denial()
             halt = denied.halt(self.parts.clock.now()) if denied is not None and outcome.order is None else None
             if halt is not None and not any(one.cause is halt.cause for one in self.account.standing()):
                 self.parts.journal.record_halt(halt)
+            if best is not None and outcome.order is not None:
+                self._lessons.expect(intent.intent_id, best)
             self._answered(intent, outcome, line)
 
     def _denial(self) -> Decision | None:
@@ -326,10 +323,10 @@ class Bot:
         if order is None:
             return
         now = self.parts.clock.now()
-        silent = order.uncertain or outcome.code in _NO_ANSWER
-        self._feed(br.Called(at=now, ok=not silent))
-        if not silent:
-            self._feed(br.Answered(at=now, accepted=outcome.code == "allowed", code=outcome.code))
+        if outcome.answer:
+            self._feed(br.Called(at=now, ok=outcome.answer != "silent"))
+        if outcome.answer in {"accepted", "refused"}:
+            self._feed(br.Answered(at=now, accepted=outcome.answer == "accepted", code=outcome.code))
         if intent.is_buy and order.state not in _GONE:
             opinion = next(one for one in line.opinions if one.name == intent.intent_id)
             mid = opinion.price_e4 if opinion.side > 0 else ONE_PRICE - opinion.price_e4

@@ -36,11 +36,7 @@ class Lessons:
             worse = fill.price_e4 - expected if fill.is_buy else expected - fill.price_e4
             found.append(Executed(at=at, shortfall_e4=worse))
         self._seen = set(account.fresh)
-        if found:
-            open_ones = {order.intent.intent_id for order in account.open.values()}
-            fresh = {account.by_id[fill.order_id].intent.intent_id for fill in account.fresh.values()
-                     if fill.order_id in account.by_id}  # fmt: skip
-            self._expected = {name: at for name, at in self._expected.items() if name in open_ones | fresh}
+        self._expected = {name: price for name, price in self._expected.items() if name in account.open}
         return found
 
     def settled(

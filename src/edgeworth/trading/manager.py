@@ -11,7 +11,7 @@ ended in doubt; everything else, our own bugs included, proves nothing and makes
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, ParamSpec
+from typing import Final, Literal, ParamSpec
 
 import msgspec
 
@@ -51,6 +51,9 @@ _FATAL: Final = {
     "venue-banned": HaltCause.ERROR_RATE,
 }
 
+_WAIT: Final = frozenset({"venue-restarting", "venue-rate-limited", "venue-circuit-open", "order-kept"})
+
+Answer = Literal["", "accepted", "refused", "silent"]
 P = ParamSpec("P")
 Gate = Callable[[Intent], str]
 
@@ -101,11 +104,16 @@ class Hooks:
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of an intent: `code` is allowed, a denial, or why it was refused; `order` is None when denied."""
+    """What became of an intent: `code` is allowed, a denial, or why it was refused; `order` is None when denied.
+
+    `answer` is what the venue itself said to the last attempt of this call: "" where none was made or it only asked to
+    wait, "silent" where nothing that can be read came back.
+    """
 
     code: str
     text: str = ""
     order: Order | None = None
+    answer: Answer = ""
 
 
 class OrderManager:
@@ -140,6 +148,7 @@ class OrderManager:
         self._ladder = Ladder(journal, venue, clock, self.settings.ladder, self._send_again)
         self._canceller = Canceller(self.intake, venue, self._ladder, self.recovery)
         self._in_flight: set[str] = set()
+        self._answers: dict[str, Answer] = {}  # by order id, of attempts under way
         self._stopped = False
         self._gaps = 0
         self._risk_failed = ""
@@ -178,7 +187,8 @@ class OrderManager:
                 await self._send(prepared)
         finally:
             self._in_flight.discard(name)
-        return self._outcome(name)
+            answer = self._answers.pop(self.account.orders[name].order_id, "")
+        return msgspec.structs.replace(self._outcome(name), answer=answer)
 
     def _outcome(self, intent_id: str) -> Outcome:
         order = self.account.orders[intent_id]
@@ -263,12 +273,15 @@ class OrderManager:
             report = await self.venue.submit(prepared)
             self._hooks.fault("venue.after-send")
         except Retryable as error:
+            self._answers[order_id] = "" if error.code in _WAIT else "silent"
             return error
         except (Rejected, Fatal) as error:
+            self._answers[order_id] = "refused"
             self._refused(order_id, error)
             if isinstance(error, Fatal):
                 self.intake.halt(_FATAL.get(error.code, HaltCause.ERROR_RATE), error.message)
         except EdgeworthError as error:
+            self._answers[order_id] = "silent"
             self.journal.record_unsure(order_id, error.code, error.message)
         except asyncio.CancelledError:
             self.journal.record_unsure(order_id, "interrupted")
@@ -278,6 +291,7 @@ class OrderManager:
             self.journal.record_unsure(order_id, "internal", text)
             self.intake.halt(HaltCause.ERROR_RATE, f"sending an order failed in a way that was not foreseen: {text}")
         else:
+            self._answers[order_id] = "accepted"
             self.intake.take_reports([report], "submit")
         return None
 
@@ -315,6 +329,7 @@ class OrderManager:
             retry = await self._attempt(prepared)
         finally:
             self._in_flight.discard(name)
+            self._answers.pop(prepared.order_id, None)
         if retry is not None:
             self._refused(prepared.order_id, retry)
 

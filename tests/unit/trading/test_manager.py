@@ -104,6 +104,35 @@ def test_what_certainly_did_not_arrive_is_sent_again_with_the_same_bytes():
     Bench().run(story)
 
 
+@pytest.mark.parametrize(
+    ("told", "answer"),
+    [
+        ((), "accepted"), ((REFUSED,), "refused"), ((LOST,), "silent"), ((BUSY,), "accepted"), ((BUSY,) * 40, ""),
+        ((Retryable("venue-unreachable", "no network"),) * 40, "silent"), ((ValueError("a bug of ours"),), ""),
+        ((Fatal("venue-forbidden", "not from here"),), "refused"),
+    ],
+)  # fmt: skip
+def test_an_outcome_tells_what_the_venue_itself_said(told, answer):
+    async def story(bench):
+        bench.venue.told("submit", *told)
+        assert (await bench.submit()).answer == answer
+        assert (await bench.submit()).answer == ""  # nothing is sent again
+
+    Bench().run(story)
+
+
+def test_what_we_hold_back_ourselves_is_no_answer_of_the_venue():
+    async def story(bench):
+        halted(bench)
+        assert (await bench.submit()).answer == ""
+        bench.manager.intake.resume("test", "go on")
+        bench.venue.told("prepare", Rejected("order-malformed", "not on the grid"))
+        found = await bench.submit(intent("i2", at=bench.clock.now()))
+        assert (found.answer, found.order.state) == ("", OrderState.REJECTED)
+
+    Bench().run(story)
+
+
 def test_patience_ends_and_the_money_is_free_again():
     async def story(bench):
         bench.venue.told("submit", *[BUSY] * 40)
