@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from edgeworth.core.errors import Rejected, Unknown
+from edgeworth.core.errors import Rejected, Retryable, Unknown
 from edgeworth.core.orders import AccountSnapshot, OrderReport, OrderState, PreparedOrder, Settlement
 from edgeworth.trading import account as accounts
 from edgeworth.trading import journal as journals
@@ -52,7 +52,7 @@ def patched(owner: Any, name: str, value: Any) -> Iterator[None]:
 
 
 class LazyLog(MemoryLog):
-    """Keep entries of some kinds in memory until another kind is committed."""
+    """Keep entries of some kinds in memory until one of another kind comes after them."""
 
     def __init__(self, disk: MemoryDisk, lazy: frozenset[str]) -> None:
         super().__init__(disk)
@@ -68,8 +68,9 @@ class LazyLog(MemoryLog):
         if all(entry.kind in self._lazy for entry in transaction.added):
             return
         fault("journal.before-commit")
-        self.disk.entries.extend(self._waiting)
-        self._waiting.clear()
+        count = max(k for k, entry in enumerate(self._waiting, 1) if entry.kind not in self._lazy)
+        self.disk.entries.extend(self._waiting[:count])
+        del self._waiting[:count]
         fault("journal.after-commit")
 
     def read(self, after: int = 0, subject: str | None = None) -> Iterator[journals.Entry]:
@@ -396,11 +397,13 @@ def forget_cancels_of_unknown_orders() -> Iterator[Parts]:
 
 
 def _checked_once(*codes: str) -> AbstractContextManager[None]:
-    blocked = OrderManager.blocked
+    blocked, asked = OrderManager.blocked, set[tuple[int, str]]()
 
     def once(self: OrderManager, intent: Any, account: Account) -> str:
-        reason = blocked(self, intent, account)
-        return "" if intent.intent_id in account.orders and reason in codes else reason
+        reason, name = blocked(self, intent, account), (id(self), intent.intent_id)
+        again = name in asked
+        asked.add(name)
+        return "" if again and reason in codes else reason
 
     return patched(OrderManager, "blocked", once)
 
@@ -411,7 +414,22 @@ def send_after_a_wait_although_the_heart_was_lost() -> Iterator[Parts]:
         yield Parts()
 
 
+class Busy(Connection):
+    """Be asked to wait before every order, twice."""
+
+    def __init__(self, venue: Any) -> None:
+        super().__init__(venue)
+        self._asked: dict[str, int] = {}
+
+    async def submit(self, order: PreparedOrder) -> OrderReport:
+        asked = self._asked[order.order_id] = self._asked.get(order.order_id, 0) + 1
+        if asked <= 2:
+            await self.venue.clock.sleep(0.1)
+            raise Retryable("venue-rate-limited", "429")
+        return await super().submit(order)
+
+
 @saboteur
 def send_after_a_wait_although_halted() -> Iterator[Parts]:
     with _checked_once("halted"):
-        yield Parts()
+        yield Parts(connection=Busy)

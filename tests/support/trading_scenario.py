@@ -1,4 +1,4 @@
-"""What one seed of the trading simulation has in store: a dozen intents, cancels, a kill, crashes, restarts, strangers."""
+"""What one seed of the trading simulation has in store: a dozen intents, cancels, a kill, a pause, crashes, restarts, strangers."""
 
 import random
 from dataclasses import dataclass, field
@@ -25,6 +25,7 @@ class Scenario:
     doubts: list[tuple[float, str]] = field(default_factory=list)  # cancelled as soon as they are UNKNOWN
     slow: set[str] = field(default_factory=set)
     kill: float | None = None
+    pause: tuple[float, float] | None = None  # an operator halts without cancelling, and lets it go on
     crash_chance: float = 0.0
     most_crashes: int = 12
     deafness: float | None = None  # when heartbeats stop getting through
@@ -89,6 +90,9 @@ def draw_scenario(seed: int) -> Scenario:
     if draw.random() < 0.3:
         found.deafness = found.on_its_way(draw) - draw.uniform(0, 8) if draw.random() < 0.6 else draw.uniform(5, LAST)
     found.meddling = draw.random() < 0.2
+    if draw.random() < 0.3:
+        begin = found.on_its_way(draw)
+        found.pause = begin, begin + draw.uniform(3, 40)
     found.stops = sorted(draw.uniform(0, 2 * LAST) for _ in range(draw.choice((0, 0, 1, 2))))
     return found
 

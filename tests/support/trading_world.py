@@ -19,7 +19,7 @@ from edgeworth.core.errors import EdgeworthError, VenueError
 from edgeworth.core.orders import Intent, OrderState
 from edgeworth.core.units import SECOND, Micros
 from edgeworth.trading.account import Account
-from edgeworth.trading.halts import TradingState, overall
+from edgeworth.trading.halts import HaltCause, Resume, TradingState, lift, overall
 from edgeworth.trading.journal import MemoryDisk, MemoryJournal, Verdict
 from edgeworth.trading.ladder import LadderSettings
 from edgeworth.trading.manager import Hooks, ManagerSettings, OrderManager
@@ -149,6 +149,8 @@ class Program:
                 self.spawn(self._cancel_in_doubt, at, intent_id)
         if world.scenario.kill is not None and not world.killed:
             self.spawn(self._kill, world.scenario.kill)
+        if world.scenario.pause is not None and world.seconds < world.scenario.pause[1]:
+            self.spawn(self._pause, *world.scenario.pause)
         if world.scenario.stops:
             self.spawn(self._stop, world.scenario.stops[0])
         await self._rest()
@@ -210,6 +212,14 @@ class Program:
             world.venue.blame(f"the kill said that nothing is open: {left}")
         world.killed = True
         world.verified += swept.verified
+
+    async def _pause(self, begin: float, end: float) -> None:
+        await self._until(begin)
+        self.manager.intake.halt(HaltCause.PAUSED, "scenario")
+        await self._until(end)
+        for halt in self.journal.account.standing():
+            if halt.cause is HaltCause.PAUSED:
+                self.journal.record_lift(lift(halt, Resume.OPERATOR, "operator", "scenario", self.world.clock.now()))
 
     async def _rest(self) -> None:
         """Wait until nothing happens any more, then let one calm minute pass."""

@@ -142,6 +142,8 @@ async def session(
         venue = await stack.enter_async_context(_venue(config, request, made, (watcher, Directory(chosen)), show))
         run = _run_name(clock.now(), request)
         folder = config.home.root / "trading" / run
+        recorder = Recorder(folder)
+        stack.callback(recorder.close)
         tail = Tail(look.panel, [one.market_no for one in chosen])
         _resume_tail(tail, config.home, (journal_name(config, request.mode), run), int(clock.now()))
         settings = config.settings
@@ -158,7 +160,7 @@ async def session(
             board=Board(BreakerLimits.of(settings), rows),
             chooser=Chooser(Decider(tail, voices), directory, Rules.of(settings), make_limits(engine)),
             watcher=watcher,
-            recorder=Recorder(folder),
+            recorder=recorder,
             clock=clock,
             machine=Machine(config.home, venue, clock, manager, real=request.mode == "live").look,
             after_look=_stepping(venue, watcher),

@@ -7,6 +7,7 @@ each strategy stands (`stages.Standing`). Exposure counts the cost of every posi
 every order that may still be filled, unknown ones in full.
 """
 
+from collections import deque
 from collections.abc import Callable, Container
 from itertools import islice
 from typing import Final, NamedTuple, Protocol
@@ -123,6 +124,8 @@ class RiskDesk:
         self._account: Account | None = None
         self._seen = 0
         self._owners: dict[str, tuple[str, ...]] = {}
+        self._minute: deque[Micros] = deque()  # when orders were made, oldest first
+        self._hour: deque[Micros] = deque()
 
     def check(self, intent: Intent, world: World) -> Check:
         """Return the check for `Journal.reserve`; it never raises: a failure denies, and calls for a halt."""
@@ -183,26 +186,32 @@ class RiskDesk:
         return msgspec.json.decode(note, type=Standing) if note else Standing(strategy=strategy)
 
     def _sent(self, account: Account, now: Micros) -> tuple[int, int]:
-        """Return how many orders were made in the last minute and hour; the newest come last."""
-        minute = hour = 0
-        for order in reversed(account.orders.values()):
-            age = now - order.created_at
-            if age >= HOUR:
-                break
-            hour += 1
-            minute += age < MINUTE
-        return minute, hour
+        """Return how many orders were made in the last minute and hour."""
+        self._read(account)
+        for made, age in ((self._minute, MINUTE), (self._hour, HOUR)):
+            while made and now - made[0] >= age:
+                made.popleft()
+        return len(self._minute), len(self._hour)
 
     def _owned(self, account: Account) -> dict[str, tuple[str, ...]]:
         """Return the strategies that ever bought a token: each of them answers for all of its position."""
+        self._read(account)
+        return self._owners
+
+    def _read(self, account: Account) -> None:
+        """Take in the orders that are new since the last look; an account folded anew is read from its beginning."""
         if account is not self._account or len(account.orders) < self._seen:
             self._account, self._seen, self._owners = account, 0, {}
-        for order in islice(account.orders.values(), self._seen, None):
+            self._minute.clear()
+            self._hour.clear()
+        new = list(islice(reversed(account.orders.values()), len(account.orders) - self._seen))
+        for order in reversed(new):
+            self._minute.append(order.created_at)
+            self._hour.append(order.created_at)
             token, name = order.intent.instrument.token, order.intent.strategy
             if order.intent.is_buy and name not in self._owners.get(token, ()):
                 self._owners[token] = (*self._owners.get(token, ()), name)
         self._seen = len(account.orders)
-        return self._owners
 
     def stakes(self, account: Account) -> list[Stake]:
         """Return everything at stake: positions at cost, and reserves of purchases that may still be filled."""

@@ -89,8 +89,15 @@ class Journal(Protocol):
     def account(self) -> Account:
         """Return the account; to be read only."""
 
-    def reserve(self, intent: Intent, salt: int, check: Check) -> Verdict:
-        """Check and reserve in one transaction; an intent that has its order already is answered `intent-known`."""
+    def ask(self, intent: Intent, check: Check) -> Verdict:
+        """Check without reserving anything. A denial is recorded as one; what is allowed must still be reserved."""
+
+    def reserve(self, intent: Intent, salt: int, check: Check, order: PreparedOrder | None = None) -> Verdict:
+        """Check and reserve in one transaction; an intent that has its order already is answered `intent-known`.
+
+        `order`: the bytes of this very intent. Where all of it is allowed they, and that they leave next, are committed
+        in the same transaction; otherwise they are dropped.
+        """
 
     def record_signed(self, order: PreparedOrder, *, sending: bool = False) -> None:
         """Record the bytes; with `sending` also that they leave next, in the same transaction."""
@@ -174,8 +181,29 @@ class ChainedJournal:
         """Release the log."""
         self.log.close()
 
-    def reserve(self, intent: Intent, salt: int, check: Check) -> Verdict:
-        """Check and reserve in one transaction; an intent that has its order already is answered `intent-known`."""
+    def ask(self, intent: Intent, check: Check) -> Verdict:
+        """Check without reserving anything. A denial is recorded as one; what is allowed must still be reserved.
+
+        Nothing moves, so no transaction is needed; yet what another process has written counts before a denial does.
+        """
+        number = self._number
+        verdict = check(self.account)
+        if verdict.intent is None:
+            self.refresh()
+            if self._number != number:
+                verdict = check(self.account)
+        if verdict.intent is None:
+            self._deny(intent, verdict)
+        else:
+            _only_smaller(verdict.intent, intent)
+        return verdict
+
+    def reserve(self, intent: Intent, salt: int, check: Check, order: PreparedOrder | None = None) -> Verdict:
+        """Check and reserve in one transaction; an intent that has its order already is answered `intent-known`.
+
+        `order`: the bytes of this very intent. Where all of it is allowed they, and that they leave next, are committed
+        in the same transaction; otherwise they are dropped.
+        """
         verdict = Verdict(intent=None, code="intent-known", text=f"{intent.intent_id} has its order already")
 
         def decide(account: Account) -> list[ev.Event]:
@@ -184,14 +212,21 @@ class ChainedJournal:
                 return []
             verdict = check(account)
             if verdict.intent is None:
-                denied = ev.Denied(at=self._clock.now(), intent=intent, code=verdict.code, text=verdict.text)
-                self._denied = [*self._denied, denied][-MAX_DENIED:]
+                self._deny(intent, verdict)
                 return []
             _only_smaller(verdict.intent, intent)
-            return [ev.Reserved(at=self._clock.now(), intent=verdict.intent, salt=salt)]
+            now = self._clock.now()
+            reserved = ev.Reserved(at=now, intent=verdict.intent, salt=salt)
+            if order is None or verdict.intent != intent or order.order_id in account.by_id:
+                return [reserved]
+            return [reserved, ev.Signed(at=now, order=order), ev.Sending(at=now, order_id=order.order_id)]
 
         self._transact(decide)
         return verdict
+
+    def _deny(self, intent: Intent, verdict: Verdict) -> None:
+        denied = ev.Denied(at=self._clock.now(), intent=intent, code=verdict.code, text=verdict.text)
+        self._denied = [*self._denied, denied][-MAX_DENIED:]
 
     def record_signed(self, order: PreparedOrder, *, sending: bool = False) -> None:
         """Record the bytes; with `sending` also that they leave next, in the same transaction."""

@@ -1,7 +1,9 @@
 """The order manager: one intent becomes at most one order, whatever fails on the way.
 
-    check and reserve (commit) -> sign -> bytes and SENDING (one commit) -> send -> record the answer
+    check -> sign -> check again, reserve, bytes and SENDING (one commit) -> send -> record the answer
 
+The second check is the one that counts: what was signed and is not allowed any more never leaves this process. Where
+less is allowed than was signed, the smaller order is reserved, signed anew, and committed once more.
 A repetition sends the same bytes. After every await before a send, it is looked again whether the order may leave.
 Answers count by what they prove: a report proves that the order exists; `Retryable` that this attempt did not arrive;
 `Rejected` and `Fatal` that this attempt was refused, which proves that there is no order only if no earlier attempt
@@ -27,7 +29,7 @@ from edgeworth.core.orders import (
     PreparedOrder,
     TimeInForce,
 )
-from edgeworth.core.random import stream
+from edgeworth.core.random import bits, stream
 from edgeworth.core.units import MINUTE, SECOND, PriceE4
 from edgeworth.trading.account import Account
 from edgeworth.trading.cancelling import Canceller, Swept
@@ -168,27 +170,44 @@ class OrderManager:
     async def submit(self, intent: Intent, check: Check) -> Outcome:
         """Make at most one order of an intent; the same intent again returns what became of it.
 
-        `check` runs in the transaction that reserves. Returns when the venue answered or the answer is in doubt.
+        `check` runs before signing, and again in the transaction that reserves. Returns when the venue answered or the
+        answer is in doubt.
         """
         name = intent.intent_id
         if name in self.account.orders:
             return self._outcome(name)
+        if name in self._in_flight:
+            return Outcome(code="intent-known", text=f"{name} is being made into an order")
         salt, intent = self._salt(intent), self._complete(intent)
-        verdict = self.journal.reserve(intent, salt, lambda account: self._checked(account, check, intent))
+        verdict = self.journal.ask(intent, lambda account: self._checked(account, check, intent))
         self._halt_on_failed_risk()
         if verdict.intent is None:
-            order = self.account.orders.get(name)
-            return Outcome(code=verdict.code, text=verdict.text, order=order)
+            return self._denied(name, verdict)
         self._in_flight.add(name)
         try:
-            prepared = await self._prepare(name, salt)
-            if prepared is not None:
-                self.journal.record_signed(prepared, sending=True)
-                await self._send(prepared)
+            return await self._make(verdict.intent, salt, check)
         finally:
             self._in_flight.discard(name)
-            answer = self._answers.pop(self.account.orders[name].order_id, "")
+
+    async def _make(self, wanted: Intent, salt: int, check: Check) -> Outcome:
+        """Sign, reserve and send what was allowed."""
+        name = wanted.intent_id
+        signed = await self._signed(wanted, salt)
+        order = signed if isinstance(signed, PreparedOrder) else None
+        verdict = self.journal.reserve(wanted, salt, lambda account: self._again(account, check, wanted), order)
+        self._halt_on_failed_risk()
+        if verdict.intent is None:
+            return self._denied(name, verdict)
+        if self.account.orders[name].prepared is None:  # less was allowed than was signed, or nothing could be signed
+            order = await self._prepare(verdict.intent, salt, signed)
+        answer: Answer = ""
+        if order is not None:
+            await self._send(order)
+            answer = self._answers.pop(order.order_id, "")
         return msgspec.structs.replace(self._outcome(name), answer=answer)
+
+    def _denied(self, intent_id: str, verdict: Verdict) -> Outcome:
+        return Outcome(code=verdict.code, text=verdict.text, order=self.account.orders.get(intent_id))
 
     def _outcome(self, intent_id: str) -> Outcome:
         order = self.account.orders[intent_id]
@@ -196,7 +215,7 @@ class OrderManager:
 
     def _salt(self, intent: Intent) -> int:
         """Draw the salt: the same intent gives the same one, so even two processes would make the same order."""
-        return int(stream(self._seed, "salt", intent.intent_id).integers(1, 2**SALT_BITS))
+        return bits(SALT_BITS, self._seed, "salt", intent.intent_id) or 1
 
     def _complete(self, intent: Intent) -> Intent:
         if intent.expires_at is not None:
@@ -222,18 +241,33 @@ class OrderManager:
             return verdict
         return Verdict(intent=self._complete(verdict.intent), code=verdict.code, text=verdict.text)
 
-    async def _prepare(self, name: str, salt: int) -> PreparedOrder | None:
-        """Build and sign; None when the order cannot be built or may not leave any more: then it has been refused."""
-        intent = self.account.orders[name].intent
+    def _again(self, account: Account, check: Check, wanted: Intent) -> Verdict:
+        """Check what was allowed and signed once more; never allows more than that."""
+        verdict = self._checked(account, check, wanted)
+        if verdict.intent is not None and verdict.intent.shares_e6 >= wanted.shares_e6:
+            return Verdict(intent=wanted, code=verdict.code, text=verdict.text)
+        return verdict
+
+    async def _signed(self, intent: Intent, salt: int) -> PreparedOrder | EdgeworthError:
+        """Build and sign; returns the error where that cannot be done."""
         try:
-            prepared = await self.venue.prepare(intent, salt)
+            return await self.venue.prepare(intent, salt)
         except EdgeworthError as error:
-            self.journal.record_refused(name, "illegal", error.code, error.message)
+            return error
+
+    async def _prepare(self, intent: Intent, salt: int, found: PreparedOrder | EdgeworthError) -> PreparedOrder | None:
+        """Sign what was reserved, unless signing failed already; None when it may not leave: then it was refused."""
+        name = intent.intent_id
+        if isinstance(found, PreparedOrder):
+            try:
+                found = await self._signed(intent, salt)
+            except asyncio.CancelledError:
+                self.journal.record_refused(name, "never-sent", "interrupted")
+                raise
+        if isinstance(found, EdgeworthError):
+            self.journal.record_refused(name, "illegal", found.code, found.message)
             return None
-        except asyncio.CancelledError:
-            self.journal.record_refused(name, "never-sent", "interrupted")
-            raise
-        if prepared.order_id in self.account.by_id:
+        if found.order_id in self.account.by_id:
             self.journal.record_refused(name, "illegal", "order-bad", "another intent gave the same order")
             return None
         reason = self.blocked(intent, self.account)
@@ -241,7 +275,8 @@ class OrderManager:
             self.journal.record_refused(name, "withheld", reason)
             self._halt_on_failed_risk()
             return None
-        return prepared
+        self.journal.record_signed(found, sending=True)
+        return found
 
     async def _send(self, prepared: PreparedOrder) -> None:
         """Send until an answer proves something, the order may not leave any more, or patience ends."""

@@ -8,7 +8,9 @@ A line holds everything a decision depends on besides what the run began with, s
 for byte, or names the first tick that differs.
 """
 
+import errno
 import hashlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -78,19 +80,33 @@ class Recorder:
 
     def __init__(self, folder: Path | None) -> None:
         self.folder = folder
+        self._file = -1
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def write(self, body: bytes) -> None:
-        """Append one line and hand it to the system, so that it outlives this process; raises AccessError disk-full."""
+        """Append one line and hand it to the system, so that it outlives this process; raises AccessError disk-full.
+
+        A line that does not fit leaves nothing behind: the next one may.
+        """
         if self.folder is None:
             return
-        path = self.folder / TICKS
+        path, line = self.folder / TICKS, body + b"\n"
         try:
-            with path.open("ab") as file:
-                file.write(body + b"\n")
+            if self._file < 0:
+                self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            written = os.write(self._file, line)
+            if written < len(line):
+                os.ftruncate(self._file, os.fstat(self._file).st_size - written)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
             raise AccessError("disk-full", f"{path}: {error.strerror or error}", path=str(path)) from error
+
+    def close(self) -> None:
+        """Release the file; another line opens it again."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
 
 
 def read_lines(folder: Path) -> Iterator[Line]:

@@ -1,6 +1,7 @@
 """Where venues and sources live: base addresses, and the hosts that may be contacted at all."""
 
 import ipaddress
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -81,8 +82,7 @@ class Endpoints(msgspec.Struct, frozen=True, kw_only=True):
             place = origin(url)
         except ValueError:
             return False
-        named = (getattr(self, name) for name in self.__struct_fields__)
-        return urlsplit(url).username is None and place in {origin(address) for address in named if address}
+        return urlsplit(url).username is None and place in _origins(self)
 
     def hosts(self) -> tuple[str, ...]:
         """Return every host these addresses name, sorted: the egress allow-list."""
@@ -111,6 +111,12 @@ _SERVICES: Final = {
     "control": "control",
 }
 SERVICES: Final = tuple(_SERVICES)
+
+
+@lru_cache(maxsize=8)
+def _origins(endpoints: Endpoints) -> frozenset[Origin]:
+    named = (getattr(endpoints, name) for name in endpoints.__struct_fields__)
+    return frozenset(origin(address) for address in named if address)
 
 
 def origin(url: str) -> Origin:

@@ -13,7 +13,7 @@ from edgeworth.core.errors import AccessError, Fatal, Rejected, Retryable, Unkno
 from edgeworth.core.orders import ContinuityLost, OrderState, TimeInForce
 from edgeworth.core.units import MINUTE, SECOND, Micros
 from edgeworth.core.virtual_loop import run_virtual
-from edgeworth.trading.halts import HaltCause, Resume, TradingState, raise_halt
+from edgeworth.trading.halts import HaltCause, Resume, TradingState, lift, raise_halt
 from edgeworth.trading.journal import MemoryDisk, MemoryJournal, Verdict
 from edgeworth.trading.manager import Hooks, ManagerSettings, OrderManager
 
@@ -274,7 +274,7 @@ def test_a_halt_during_any_await_holds_the_order_back():
 
         bench.venue.told("prepare", while_signing)
         found = await bench.submit()
-        assert (found.code, found.order.state) == ("halted", OrderState.REJECTED)
+        assert (found.code, found.order) == ("halted", None)  # it was signed, and nobody will ever see it
         bench.manager.intake.resume("test", "over")
         other = intent("i2", at=bench.clock.now())
 
@@ -442,11 +442,66 @@ def test_a_check_may_shrink_an_order():
         found = await bench.submit(wanted, lambda _account: Verdict(intent=smaller))
         assert found.order.intent.shares_e6 == 6_000_000
         assert bench.ledger["reserved"] == 3_000_000
+        assert [call[0] for call in bench.venue.calls if call[0] == "prepare"] == ["prepare"]
 
     Bench().run(story)
 
 
-@pytest.mark.parametrize(("minutes", "code"), [(2, "bad-expiry"), (3, "allowed"), (15, "allowed"), (16, "bad-expiry")])
+def test_what_shrinks_while_it_is_signed_is_signed_anew_and_never_grows():
+    async def story(bench):
+        def allowing(wanted, *shares):
+            each = iter(shares)
+            return lambda _account: Verdict(intent=msgspec.structs.replace(wanted, shares_e6=next(each) * 1_000_000))
+
+        wanted = intent(shares=40, at=bench.clock.now())
+        found = await bench.submit(wanted, allowing(wanted, 20, 8))
+        assert (found.order.state, found.order.intent.shares_e6) == (OrderState.LIVE, 8_000_000)
+        assert bench.ledger["reserved"] == 4_000_000
+        assert len([call for call in bench.venue.calls if call[0] == "prepare"]) == 2
+        other = intent("i2", shares=40, at=bench.clock.now())
+        found = await bench.submit(other, allowing(other, 20, 30))
+        assert found.order.intent.shares_e6 == 20_000_000
+
+    Bench().run(story)
+
+
+def test_an_order_is_reserved_signed_and_leaving_in_one_commit():
+    async def story(bench):
+        commits = []
+        write = bench.journal.fault
+        bench.journal.fault = lambda point: (commits.append((point, bench.venue.sent())), write(point))
+        await bench.submit()
+        before = [point for point, left in commits if not left]
+        assert before == ["journal.before-commit", "journal.after-commit"]
+        kinds = [entry.kind for entry in bench.journal.entries() if entry.subject in {"i1", "0xi1"}]
+        assert kinds[:3] == ["reserved", "signed", "sending"]
+
+    Bench().run(story)
+
+
+def test_one_intent_twice_at_the_same_time_is_one_order():
+    async def story(bench):
+        wanted = intent(at=bench.clock.now())
+        first, second = await asyncio.gather(bench.submit(wanted), bench.submit(wanted))
+        assert (first.code, second.code) == ("allowed", "intent-known")
+        assert len(bench.venue.sent()) == 1
+        assert bench.ledger["reserved"] == 5_000_000
+
+    Bench().run(story)
+
+
+def test_what_another_process_lifted_is_known_before_a_denial():
+    async def story(bench):
+        halted(bench)
+        other = MemoryJournal(bench.disk, bench.clock)
+        for halt in other.account.standing():
+            other.record_lift(lift(halt, Resume.OPERATOR, "t", "over", bench.clock.now()))
+        assert (await bench.submit()).code == "allowed"
+
+    Bench().run(story)
+
+
+@pytest.mark.parametrize(("minutes", "code"), [(2, "bad-expiry"), (4, "allowed"), (15, "allowed"), (16, "bad-expiry")])
 def test_an_order_lives_as_long_as_the_venue_and_we_allow(minutes, code):
     async def story(bench):
         now = bench.clock.now()

@@ -17,6 +17,7 @@ from edgeworth.core.units import MINUTE, SECOND
 from edgeworth.venues.endpoints import SERVICES, Endpoints, origin
 from edgeworth.venues.http.circuit import Circuit
 from edgeworth.venues.http.classify import read_problem, retry_after
+from edgeworth.venues.http.direct import Direct
 from edgeworth.venues.http.limits import ROUTES, Limiter, Limits
 from edgeworth.venues.http.usage import Usage
 from edgeworth.venues.http.wire import Expect, Payload, Wire
@@ -51,8 +52,10 @@ class HttpClient:
         self.usage = Usage(clock)
         self.limiter = Limiter(self.limits, clock)
         self._wire = Wire(endpoints, clock, self.limits, transport)
+        self._direct = Direct(endpoints, clock, self.limits) if transport is None else None
         self._circuits = {name: Circuit(self.limits) for name in SERVICES}
         self._random = random.stream(seed, "http", "backoff")
+        self._host = origin(endpoints.clob).host
 
     async def get(
         self,
@@ -83,15 +86,19 @@ class HttpClient:
         `headers` is asked when the request's turn has come, and may raise to keep it here. Raises Retryable where
         nothing can have arrived (detail `sent` False) or where that is open, Rejected for an answer too large, Fatal.
         """
-        request = self._wire.build(method, self.address("clob", path), [], body)
-        name = f"clob/{route}"
-        host = request.url.host
+        url, name = self.address("clob", path), f"clob/{route}"
+        host = self._host
         waited = await self.limiter.acquire(name)
         if waited > 0:
             self.usage.add(host, name, waits=1, wait_s=waited)
-        request.headers.update(headers())
+        signed = headers()
         self.usage.add(host, name, calls=1)
-        payload = await self._wire.answer(request)
+        if self._direct is None:
+            request = self._wire.build(method, url, [], body)
+            request.headers.update(signed)
+            payload = await self._wire.answer(request)
+        else:
+            payload = await self._direct.answer(method, url, body, signed)
         if payload.status == _TOO_MANY:
             self.usage.add(host, name, rate_limited=1)
             stated = retry_after(payload.headers, read_problem(payload.body), self.clock.now())
@@ -114,6 +121,8 @@ class HttpClient:
     async def close(self) -> None:
         """Close all connections."""
         await self._wire.close()
+        if self._direct is not None:
+            await self._direct.close()
 
     async def _call(
         self, service: str, route: str, request: "httpx2.Request", expect: Expect, headers: Headers | None = None

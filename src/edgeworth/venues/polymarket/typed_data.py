@@ -77,6 +77,7 @@ def exchange_of(token: int, *, neg_risk: bool) -> Exchange:
     return PINNED[1] if neg_risk else PINNED[0]
 
 
+@lru_cache(maxsize=4)  # asked for the signature and then for the id
 def order_hash(order: OrderData, exchange: Exchange) -> bytes:
     """Return the 32 bytes that name an order: its id, and what an ordinary key signs."""
     return _digest(_separator(exchange), _struct(order))

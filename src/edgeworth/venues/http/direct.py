@@ -1,0 +1,271 @@
+"""The short way out, for orders: HTTP/1.1 over kept connections, with h11 for the protocol and nothing around it.
+
+Between the commit of an order and its bytes on the wire every microsecond is one in which the price moves on. The
+general client spends several times as long on what an order has no use for: a request object, cookies, redirects,
+authentication, a pool, a timer per step (measured by `benchmarks/bench_trading.py`). Here a request is its lines and
+its body, written at once; one timer covers everything until the answer is whole. Connections are kept longer than
+heartbeats are apart, so that an order pays no handshake.
+"""
+
+import asyncio
+import select
+import ssl
+import zlib
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import urlsplit
+
+import h11
+
+from edgeworth.core.clock import Clock
+from edgeworth.core.errors import Fatal, Rejected, Retryable
+from edgeworth.venues.endpoints import Endpoints, Origin, origin
+from edgeworth.venues.http.limits import Limits
+from edgeworth.venues.http.wire import USER_AGENT, Payload
+
+_KEPT_S: Final = 30.0  # an idle connection; heartbeats come more often
+_OTHER_FAMILY_S: Final = 0.25  # how long one address of a host may take before the next is tried beside it
+_ANY_WRAPPER: Final = 47  # zlib: read what gzip or zlib wrote
+_PLAIN: Final = frozenset({"", "identity"})
+_Lines = tuple[tuple[bytes, bytes], ...]
+
+
+class Direct:
+    """Send requests to configured hosts over real sockets; the clock is held meanwhile, as by `Wire`."""
+
+    def __init__(self, endpoints: Endpoints, clock: Clock, limits: Limits) -> None:
+        self._endpoints, self._clock, self._limits = endpoints, clock, limits
+        self._idle: dict[Origin, list[_Connection]] = {}
+        self._places: dict[str, tuple[Origin, bytes, _Lines]] = {}
+        self._secure: ssl.SSLContext | None = None
+
+    async def close(self) -> None:
+        """Close the connections that are idle; the others close when their answers are there."""
+        for connections in self._idle.values():
+            for connection in connections:
+                connection.close()
+        self._idle.clear()
+        await asyncio.sleep(0)  # closing takes one turn of the loop
+
+    async def answer(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Payload:
+        """Return an answer whatever its status and body; raises what the way there and back permits.
+
+        The detail `sent` of a Retryable is False where nothing can have reached the venue. Raises Fatal egress-refused
+        for a host that is not configured, Rejected venue-too-large.
+        """
+        where, target, always = self._place(url)
+        lines = [*always, *((name.encode(), value.encode()) for name, value in headers.items())]
+        if body is not None:
+            lines += ((b"Content-Type", b"application/json"), (b"Content-Length", b"%d" % len(body)))
+        request = h11.Request(method=method, target=target, headers=lines)
+        with self._clock.busy():
+            return await self._exchange(where, request, body, url)
+
+    def _place(self, url: str) -> tuple[Origin, bytes, _Lines]:
+        """Return where an address is, and the headers that every request there has; kept, for there are few."""
+        found = self._places.get(url)
+        if found is None:
+            if not self._endpoints.allows(url):
+                raise Fatal("egress-refused", f"{url[:200]} is not of a configured host")
+            parts = urlsplit(url)
+            target = parts.path + (f"?{parts.query}" if parts.query else "")
+            always = (("Host", parts.netloc), ("User-Agent", USER_AGENT), ("Accept", "*/*"))
+            found = origin(url), target.encode(), tuple((name.encode(), value.encode()) for name, value in always)
+            self._places[url] = found
+        return found
+
+    async def _exchange(self, where: Origin, request: h11.Request, body: bytes | None, url: str) -> Payload:
+        place = url.partition("://")[2]
+        connection = self._kept(where) or await self._connect(where, place)
+        try:
+            async with asyncio.timeout(self._limits.whole_s) as timer:
+                answer = connection.ask(request, body, self._limits.max_bytes)
+                begun = asyncio.get_running_loop().time()
+                timer.reschedule(begun + self._limits.read_s)
+                await connection.begun
+                timer.reschedule(begun + self._limits.whole_s)
+                status, lines, content = await answer
+        except TimeoutError as error:
+            raise Retryable("venue-timeout", f"{place} did not answer in time") from error
+        except (OSError, h11.ProtocolError) as error:
+            words = f"{place}: the connection broke before the answer was complete"
+            raise Retryable("venue-truncated", words) from error
+        except _TooLargeError as error:
+            words = f"{place} answers with more than {self._limits.max_bytes:,} bytes"
+            raise Rejected("venue-too-large", words) from error
+        finally:
+            self._keep(where, connection)
+        found = {name.decode("latin-1"): value.decode("latin-1") for name, value in lines}
+        if found.get("content-encoding", "") not in _PLAIN:
+            content = self._unpacked(content, place)
+        return Payload(body=content, status=status, headers=found, observed_at=self._clock.now(), url=url)
+
+    def _kept(self, where: Origin) -> "_Connection | None":
+        """Return the connection that was used last, if it is still good."""
+        now, idle = asyncio.get_running_loop().time(), self._idle.get(where, [])
+        while idle:
+            connection = idle.pop()
+            if connection.quiet() and now - connection.idle_since < _KEPT_S:
+                return connection
+            connection.close()
+        return None
+
+    def _keep(self, where: Origin, connection: "_Connection") -> None:
+        if connection.again():
+            connection.idle_since = asyncio.get_running_loop().time()
+            self._idle.setdefault(where, []).append(connection)
+        else:
+            connection.close()
+
+    async def _connect(self, where: Origin, place: str) -> "_Connection":
+        """Open a connection; whatever fails here, nothing was sent."""
+        secure = None
+        if where.scheme == "https":
+            secure = self._secure = self._secure or ssl.create_default_context()
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(self._limits.connect_s):
+                _, made = await loop.create_connection(
+                    _Connection, where.host, where.port, ssl=secure, happy_eyeballs_delay=_OTHER_FAMILY_S
+                )
+        except TimeoutError as error:
+            raise Retryable("venue-timeout", f"{place} could not be reached in time", sent=False) from error
+        except OSError as error:
+            raise Retryable("venue-unreachable", f"{place}: {type(error).__name__}", sent=False) from error
+        return made
+
+    def _unpacked(self, content: bytes, place: str) -> bytes:
+        """Return what a server compressed although nobody asked for that."""
+        most, unpack = self._limits.max_bytes, zlib.decompressobj(_ANY_WRAPPER)
+        try:
+            found = unpack.decompress(content, most + 1)
+        except zlib.error as error:
+            raise Retryable("venue-truncated", f"{place}: the compressed answer is damaged") from error
+        if len(found) > most:
+            raise Rejected("venue-too-large", f"{place} answers with more than {most:,} bytes")
+        if not unpack.eof:
+            raise Retryable("venue-truncated", f"{place}: the compressed answer is damaged")
+        return found
+
+
+class _TooLargeError(Exception):
+    """An answer is longer than anybody wants to read."""
+
+
+_Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
+
+
+class _Connection(asyncio.Protocol):
+    """One connection, one request at a time; `begun` is done when the answer begins."""
+
+    def __init__(self) -> None:
+        self._http = h11.Connection(h11.CLIENT)
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._answer: asyncio.Future[_Answer] | None = None
+        self._head: h11.Response | None = None
+        self._body = bytearray()
+        self._most = 0
+        self._poll = select.poll()
+        self.begun: asyncio.Future[None] = self._loop.create_future()
+        self.idle_since = 0.0
+
+    @property
+    def _open(self) -> bool:
+        return self._transport is not None and not self._transport.is_closing()
+
+    def quiet(self) -> bool:
+        """Tell whether another request may be written: nothing, not even an end, has come since the last answer."""
+        return self._open and not self._poll.poll(0)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Remember the transport; asyncio has turned off Nagle's delay."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
+
+    def ask(self, request: h11.Request, body: bytes | None, most: int) -> "asyncio.Future[_Answer]":
+        """Write a request and return the answer to come: status, headers, body of at most `most` bytes."""
+        assert self._transport is not None
+        answer = self._answer = self._loop.create_future()
+        self._head, self._most, self.begun = None, most, self._loop.create_future()
+        self._body.clear()
+        lines = b"".join(b"%b: %b\r\n" % line for line in request.headers.raw_items())
+        self._transport.write(b"%b %b HTTP/1.1\r\n%b\r\n%b" % (request.method, request.target, lines, body or b""))
+        # h11 has checked the request and counts along for the answer; that it also writes it takes twice as long
+        self._http.send(request)
+        if body:
+            self._http.send(h11.Data(data=body))
+        self._http.send(h11.EndOfMessage())
+        return answer
+
+    def again(self) -> bool:
+        """Get ready for another request; False where this connection cannot carry one."""
+        answer, self._answer = self._answer, None
+        if answer is None or not answer.done() or answer.cancelled() or answer.exception() is not None:
+            return False
+        whole = self._http.our_state is h11.DONE and self._http.their_state is h11.DONE
+        if not whole or self._http.trailing_data[0]:
+            return False
+        self._http.start_next_cycle()
+        return self._open
+
+    def close(self) -> None:
+        """End the connection; an answer that is awaited will not come."""
+        if self._answer is not None:
+            self._answer.cancel()
+        self.begun.cancel()
+        if self._transport is not None:
+            self._transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        """Take in bytes of an answer; what nobody asked for, such as a farewell on an idle connection, ends it."""
+        if self._answer is None or self._answer.done():
+            self._fail(ConnectionResetError("bytes that nobody asked for"))
+            return
+        self._http.receive_data(data)
+        self._read()
+
+    def eof_received(self) -> None:
+        """Take in that nothing more comes; the connection is closed then."""
+        self._http.receive_data(b"")
+        self._read()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Let whoever waits know."""
+        self._fail(exc if isinstance(exc, OSError) else ConnectionResetError("the connection was closed"))
+
+    def _read(self) -> None:
+        try:
+            while True:
+                event = self._http.next_event()
+                if event is h11.NEED_DATA or event is h11.PAUSED:
+                    return
+                if isinstance(event, h11.Response):
+                    self._head = event
+                    if not self.begun.done():
+                        self.begun.set_result(None)
+                elif isinstance(event, h11.Data):
+                    self._body += event.data
+                    if len(self._body) > self._most:
+                        self._fail(_TooLargeError())
+                        return
+                elif isinstance(event, h11.EndOfMessage):
+                    self._finish()
+                elif isinstance(event, h11.ConnectionClosed):
+                    self._fail(ConnectionResetError("the connection was closed"))
+                    return
+        except h11.ProtocolError as error:
+            self._fail(error)
+
+    def _finish(self) -> None:
+        if self._answer is not None and not self._answer.done() and self._head is not None:
+            self._answer.set_result((self._head.status_code, list(self._head.headers), bytes(self._body)))
+
+    def _fail(self, error: Exception) -> None:
+        for waiting in (self.begun, self._answer):
+            if waiting is not None and not waiting.done():
+                waiting.set_exception(error)
+                waiting.exception()  # whoever waits has one of the two; the other is nobody's
+        if self._transport is not None:
+            self._transport.abort()
