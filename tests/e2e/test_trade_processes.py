@@ -83,7 +83,9 @@ def leave_resting(world: Path, rule: Path) -> None:
     asyncio.run(work())
 
 
-def test_a_second_bot_on_a_home_is_refused_at_once(edgeworth: Run, world: Path, tmp_path: Path, venue: str) -> None:
+def test_a_second_bot_on_a_journal_is_refused_at_once_and_one_on_another_is_not(
+    edgeworth: Run, world: Path, tmp_path: Path, venue: str
+) -> None:
     first = bot(world, tmp_path)
     try:
         read_until(first, "SANDBOX", "markets")
@@ -93,6 +95,10 @@ def test_a_second_bot_on_a_home_is_refused_at_once(edgeworth: Run, world: Path, 
         assert (refused.code, refused.envelope["error"]["code"]) == (9, "another-instance")
         assert str(first.pid) in refused.envelope["error"]["message"]
         read_until(first, "books")
+        beside = edgeworth("trade", "run", "--paper", "--rules", tmp_path / "everything.py", "--ticks", "1", "--json")
+        assert beside.code == 0, beside.out  # another journal: paper money beside orders on the wire
+        paper, wire = (edgeworth("trade", "status", f"--{mode}", "--json") for mode in ("paper", "sandbox"))
+        assert (paper.envelope["data"]["bot"], wire.envelope["data"]["bot"]) == (None, first.pid)
     finally:
         begun = time.monotonic()
         first.send_signal(signal.SIGINT)

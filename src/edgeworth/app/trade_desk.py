@@ -24,7 +24,7 @@ from edgeworth.core.errors import AccessError, DataError, EdgeworthError, UsageE
 from edgeworth.core.instants import to_iso
 from edgeworth.core.orders import Intent, OrderVenue
 from edgeworth.core.units import Micros
-from edgeworth.store.instance import BOT, holder, one_instance
+from edgeworth.store.instance import bot_of, holder, one_instance
 from edgeworth.trading import events as ev
 from edgeworth.trading import record
 from edgeworth.trading.account import Account
@@ -63,8 +63,8 @@ class Desk:
 
     @property
     def bot(self) -> int | None:
-        """Return the PID of the running bot, None when there is none."""
-        return holder(self.config.home, BOT)
+        """Return the PID of the bot that trades this journal, None when there is none."""
+        return holder(self.config.home, bot_of(self.name))
 
 
 @contextlib.contextmanager
@@ -176,7 +176,7 @@ async def managed(at: Desk) -> AsyncIterator[OrderManager]:
     async with contextlib.AsyncExitStack() as stack:
         venue: OrderVenue
         if at.mode == "paper":
-            stack.enter_context(one_instance(at.config.home, BOT))
+            stack.enter_context(one_instance(at.config.home, bot_of(at.name)))
             venue = paper_venue(at.config, _NoFeed(), at.clock)
         else:
             made = await connect(at.config)

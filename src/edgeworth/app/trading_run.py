@@ -1,4 +1,4 @@
-"""Run a bot as a process does: one per home, stopped by signals, and told about tick by tick."""
+"""Run a bot as a process does: one per journal of a home, stopped by signals, and told about tick by tick."""
 
 import asyncio
 import contextlib
@@ -9,11 +9,11 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from edgeworth.app.paper_hour import summary
-from edgeworth.app.trading import Request, session
+from edgeworth.app.trading import Request, journal_name, session
 from edgeworth.app.trading_react import reacting
 from edgeworth.core.config import Config
 from edgeworth.core.errors import AccessError, DataError, Fatal, VenueError
-from edgeworth.store.instance import BOT, one_instance
+from edgeworth.store.instance import bot_of, one_instance
 from edgeworth.trading.record import Line
 
 _RENEWED_S: Final = 6 * 3_600.0  # after which markets, history and what rules learned are read anew
@@ -25,9 +25,9 @@ Told = Callable[[Line, dict[str, int]], None]
 def run(config: Config, request: Request, started: Started, told: Told, checked: Callable[..., None]) -> dict[str, Any]:
     """Run until stopped; returns what was done and how the account stands.
 
-    Raises InstanceError another-instance when a bot runs on this home already.
+    Raises InstanceError another-instance when a bot trades this journal of the home already.
     """
-    with one_instance(config.home, BOT):
+    with one_instance(config.home, bot_of(journal_name(config, request.mode))):
         return asyncio.run(_run(config, request, (started, told, checked)))
 
 

@@ -53,7 +53,9 @@ CODES: dict[str, CodeDoc] = {
     "home-unwritable": CodeDoc("The home folder cannot be written.", "set EDGEWORTH_HOME to a folder you own"),
     "output-unwritable": CodeDoc("The output cannot be written.", "choose another path with --output"),
     "disk-full": CodeDoc("The disk is full.", "free space, then run the same command again: it resumes"),
-    "another-instance": CodeDoc("Another edgeworth process owns this home.", "wait for it, or use another --home"),
+    "another-instance": CodeDoc(
+        "Another edgeworth process owns this home, or this journal of it.", "wait for it, or use another --home"
+    ),
     # collection
     "sandbox-not-running": CodeDoc(
         "The sandbox does not answer.", "start it in another terminal: edgeworth serve --sandbox"

@@ -1,4 +1,4 @@
-"""One collector and one bot per home: a lock that the system releases when its holder ends, with the holder's PID."""
+"""One collector per home, one bot per journal: a lock that the system releases when its holder ends, with its PID."""
 
 import contextlib
 import os
@@ -12,6 +12,11 @@ from edgeworth.core.paths import Home
 
 COLLECTOR: Final = "collector"
 BOT: Final = "bot"
+
+
+def bot_of(journal: str) -> str:
+    """Return who trades one journal of a home: bots of other journals, on paper and live, may run beside it."""
+    return f"{BOT}-{journal}"
 
 
 @contextlib.contextmanager
@@ -62,7 +67,12 @@ def _refusal(home: Home, who: str) -> InstanceError:
     pid = _pid(_lock(home, who))
     named = f" (PID {pid})" if pid else ""
     hint = f"stop it with: kill {pid}; or use another --home" if pid else "wait for it, or use another --home"
-    return InstanceError("another-instance", f"a {who} is already running on {home.root}{named}", hint, pid=pid)
+    return InstanceError("another-instance", f"a {_word(who)} is already running on {home.root}{named}", hint, pid=pid)
+
+
+def _word(who: str) -> str:
+    kind, _, journal = who.partition("-")
+    return f"{kind} of the journal '{journal}'" if journal else kind
 
 
 def _pid(path: Path) -> int | None:

@@ -314,6 +314,19 @@ def test_a_venue_that_cannot_prove_its_name_gets_nothing(tmp_path):
     assert (error.code, error.details["sent"]) == ("venue-unreachable", False)
 
 
+def test_an_order_goes_over_tls(tmp_path):
+    async def story(http, server):
+        http._direct.secure = ssl.create_default_context(cafile=path)
+        for _ in range(2):
+            assert (await order(http)).body == b"{}"
+        assert server.connections == 1
+
+    path = _certificate(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(path)
+    play(story, OK, tls=context)
+
+
 def _certificate(folder):
     """Write a certificate that nobody has signed, with its key."""
     pytest.importorskip("cryptography", reason="comes with the 'live' part")

@@ -178,10 +178,10 @@ class OrderRoutes:
         if not isinstance(body, dict):
             raise Refused("Invalid order payload")
         names, wanted, token = self._floor.live.names, body.get("market"), body.get("asset_id")
+        if not (wanted or token) or not all(isinstance(one, str) for one in (wanted, token) if one):
+            raise Refused("Invalid order payload")
         market = names.find_condition(wanted) if wanted else None
         found = names.find_token(token) if token else None
-        if not (wanted or token):
-            raise Refused("Invalid order payload")
         chosen = [
             order.id
             for order in self._desk.open_orders(who.address)

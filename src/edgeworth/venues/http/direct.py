@@ -16,6 +16,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import h11
+import httpx2
 
 from edgeworth.core.clock import Clock
 from edgeworth.core.errors import Fatal, Rejected, Retryable
@@ -37,7 +38,7 @@ class Direct:
         self._endpoints, self._clock, self._limits = endpoints, clock, limits
         self._idle: dict[Origin, list[_Connection]] = {}
         self._places: dict[str, tuple[Origin, bytes, _Lines]] = {}
-        self._secure: ssl.SSLContext | None = None
+        self.secure: ssl.SSLContext | None = None  # whom to believe; those whom the general client believes
 
     async def close(self) -> None:
         """Close the connections that are idle; the others close when their answers are there."""
@@ -121,7 +122,7 @@ class Direct:
         """Open a connection; whatever fails here, nothing was sent."""
         secure = None
         if where.scheme == "https":
-            secure = self._secure = self._secure or ssl.create_default_context()
+            secure = self.secure = self.secure or _certificates()
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self._limits.connect_s):
@@ -146,6 +147,12 @@ class Direct:
         if not unpack.eof:
             raise Retryable("venue-truncated", f"{place}: the compressed answer is damaged")
         return found
+
+
+def _certificates() -> ssl.SSLContext:
+    made = httpx2.create_ssl_context(trust_env=False)
+    made.set_alpn_protocols(["http/1.1"])
+    return made
 
 
 class _TooLargeError(Exception):

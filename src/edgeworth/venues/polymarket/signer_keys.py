@@ -63,16 +63,22 @@ def write_age(folder: Path, name: str, key: bytes, password: str) -> Path:
     """Write a key into a new file, encrypted with a password, readable by its owner alone; raises AccessError."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / f"{name}.age"
+    if path.exists():  # said before the password has been made slow to guess, which takes a second
+        raise _taken(path)
     sealed = _pyrage().passphrase.encrypt(key.hex().encode(), password)
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError as error:
-        raise AccessError("key-unusable", f"{path} exists already", "choose another name") from error
+        raise _taken(path) from error
     with os.fdopen(handle, "wb") as file:
         file.write(sealed)
         file.flush()
         os.fsync(file.fileno())
     return path
+
+
+def _taken(path: Path) -> AccessError:
+    return AccessError("key-unusable", f"{path} exists already", "choose another name")
 
 
 def _from_keyring(name: str, *, needed: bool) -> str:

@@ -4,6 +4,7 @@ import json
 from functools import cache
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.sandbox.exchange.desks import Desk
@@ -115,3 +116,9 @@ def test_sockets_ignore_what_they_do_not_understand(frames: list[str], channel: 
     for text in session.outgoing():
         assert text == "PONG" or json.loads(text)
     session.leave()
+
+
+@pytest.mark.parametrize("wanted", [True, 7, ["x"], {"a": 1}])
+@pytest.mark.parametrize("name", ["market", "asset_id"])
+def test_cancelling_by_what_is_no_name_is_refused(name, wanted):
+    assert ask("DELETE", "/cancel-market-orders", json.dumps({name: wanted}).encode(), {}) == 400
