@@ -108,6 +108,31 @@ def test_a_second_bot_on_a_journal_is_refused_at_once_and_one_on_another_is_not(
     assert seconds < 5.0
 
 
+def test_where_two_bots_run_nothing_is_done_to_one_by_chance_and_a_kill_reaches_both(
+    edgeworth: Run, world: Path, tmp_path: Path, venue: str
+) -> None:
+    wire = bot(world, tmp_path)
+    paper = start("trade", "run", "--paper", "--rules", str(tmp_path / "everything.py"), "--every", "2s", home=world)
+    try:
+        for one in (wire, paper):
+            read_until(one, "books")
+        for words in (("pause",), ("status",), ("flatten",), ("resume",)):
+            refused = edgeworth("trade", *words, "--json")
+            assert (refused.code, refused.envelope["error"]["code"]) == (2, "bad-option")
+            assert refused.envelope["error"]["hint"] == "say which: --paper or --sandbox"
+        killed = edgeworth("trade", "kill", "--json")
+        assert killed.code == 0, killed.out
+        assert set(killed.envelope["data"]["bots"]) == {"paper", "sandbox"}
+        assert open_at(venue) == []
+        for mode in ("paper", "sandbox"):
+            assert edgeworth("trade", "status", f"--{mode}", "--json").envelope["data"]["state"] == "halted"
+    finally:
+        for one in (wire, paper):
+            one.send_signal(signal.SIGINT)
+        for one in (wire, paper):
+            one.communicate(timeout=30)
+
+
 def test_a_kill_from_outside_leaves_no_order_open_and_stops_the_bot(
     edgeworth: Run, world: Path, tmp_path: Path, venue: str
 ) -> None:

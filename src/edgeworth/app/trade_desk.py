@@ -69,9 +69,16 @@ class Desk:
 
 @contextlib.contextmanager
 def desk(config: Config, mode: Mode | None) -> Iterator[Desk]:
-    """Open the journal of a mode, or of the newest run; raises DataError no-trading where nothing was ever traded."""
+    """Open the journal of a mode, else of the bot that runs, else of the newest run.
+
+    Raises DataError no-trading where nothing was ever traded, UsageError where several bots run and none is named.
+    """
     config = at_its_venue(config)
-    chosen, name = newest(config, mode)
+    at_work = running(config) if mode is None else []
+    if len(at_work) > 1:
+        flags = [f"--{one}" for one in at_work]
+        raise UsageError("bad-option", f"{len(at_work)} bots run on this home", f"say which: {' or '.join(flags)}")
+    chosen, name = newest(config, at_work[0] if at_work else mode)
     clock = _clock(config)
     journal = open_journal(config, name, clock)
     try:
@@ -95,6 +102,12 @@ def _clock(config: Config) -> Clock:
         with contextlib.suppress(VenueError, UsageError):
             return asyncio.run(work())
     return SystemClock()
+
+
+def running(config: Config) -> list[Mode]:
+    """Return the modes in which bots of this home trade now."""
+    config = at_its_venue(config)
+    return [mode for mode in MODES if holder(config.home, bot_of(journal_name(config, mode))) is not None]
 
 
 def newest(config: Config, mode: Mode | None) -> tuple[Mode, str]:

@@ -11,6 +11,7 @@ from edgeworth.core.errors import GateError, RiskError, UsageError
 
 if TYPE_CHECKING:
     from edgeworth.app.trading import Mode
+    from edgeworth.trading.cancelling import Swept
     from edgeworth.trading.record import Line
 
 _BANNER = {
@@ -243,27 +244,37 @@ def resume(ctx: click.Context, paper: bool, sandbox: bool, live: bool, reason: s
 @click.option("--reason", default="killed by hand", help="Why; it is written down.")
 @click.pass_context
 def kill(ctx: click.Context, paper: bool, sandbox: bool, live: bool, reason: str) -> None:
-    """Halt, cancel every order, and look until none is open; says so when that could not be verified (exit 7)."""
+    """Halt, cancel every order, and look until none is open; says so when that could not be verified (exit 7).
+
+    Where several bots run and none is named, all of them are killed.
+    """
     import msgspec
 
     from edgeworth.app import trade_desk as desk
 
-    with desk.desk(configuration(ctx), _mode(paper, sandbox, live)) as at:
-        swept = desk.kill(at, reason, _who())
-        if not swept.verified:
-            words = f"UNVERIFIED: {len(swept.open)} orders were last seen open, {len(swept.doubtful)} are in doubt"
-            raise RiskError(
-                "kill-unverified",
-                f"{words}. {swept.text}".strip(),
-                open=list(swept.open),
-                doubtful=list(swept.doubtful),
-            )
-        _said(
-            ctx,
-            "trade-kill",
-            msgspec.to_builtins(swept),
-            "killed: no order is open; `edgeworth trade resume` lifts the halt",
+    config, mode = configuration(ctx), _mode(paper, sandbox, live)
+    at_work = desk.running(config) if mode is None else []
+    found = {}
+    for one in at_work if len(at_work) > 1 else [mode]:
+        with desk.desk(config, one) as at:
+            found[at.mode] = desk.kill(at, reason, _who())
+    where = f" ({', '.join(found)})" if len(found) > 1 else ""
+    if not all(swept.verified for swept in found.values()):
+        said = [f"{name}: {_unverified(swept)}" for name, swept in found.items() if not swept.verified]
+        raise RiskError(
+            "kill-unverified",
+            " ".join(said) if where else said[0].partition(": ")[2],
+            open=[name for swept in found.values() for name in swept.open],
+            doubtful=[name for swept in found.values() for name in swept.doubtful],
         )
+    every = {name: msgspec.to_builtins(swept) for name, swept in found.items()}
+    told = {"verified": True, "bots": every} if where else every.popitem()[1]
+    _said(ctx, "trade-kill", told, f"killed{where}: no order is open; `edgeworth trade resume` lifts the halt")
+
+
+def _unverified(swept: "Swept") -> str:
+    words = f"UNVERIFIED: {len(swept.open)} orders were last seen open, {len(swept.doubtful)} are in doubt"
+    return f"{words}. {swept.text}".strip()
 
 
 @command.command("flatten", cls=Command)

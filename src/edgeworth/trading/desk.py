@@ -7,7 +7,7 @@ each strategy stands (`stages.Standing`). Exposure counts the cost of every posi
 every order that may still be filled, unknown ones in full.
 """
 
-from collections import deque
+from bisect import bisect_right
 from collections.abc import Callable, Container
 from itertools import islice
 from typing import Final, NamedTuple, Protocol
@@ -124,8 +124,8 @@ class RiskDesk:
         self._account: Account | None = None
         self._seen = 0
         self._owners: dict[str, tuple[str, ...]] = {}
-        self._minute: deque[Micros] = deque()  # when orders were made, oldest first
-        self._hour: deque[Micros] = deque()
+        self._made: list[Micros] = []  # when orders were made, and whether the clock never went back between them
+        self._in_order = True
 
     def check(self, intent: Intent, world: World) -> Check:
         """Return the check for `Journal.reserve`; it never raises: a failure denies, and calls for a halt."""
@@ -186,12 +186,18 @@ class RiskDesk:
         return msgspec.json.decode(note, type=Standing) if note else Standing(strategy=strategy)
 
     def _sent(self, account: Account, now: Micros) -> tuple[int, int]:
-        """Return how many orders were made in the last minute and hour."""
+        """Return how many orders were made in the last minute and hour; the newest come last."""
         self._read(account)
-        for made, age in ((self._minute, MINUTE), (self._hour, HOUR)):
-            while made and now - made[0] >= age:
-                made.popleft()
-        return len(self._minute), len(self._hour)
+        made = self._made
+        if self._in_order:
+            return tuple(len(made) - bisect_right(made, now - age) for age in (MINUTE, HOUR))  # type: ignore[return-value]
+        minute = hour = 0
+        for at in reversed(made):
+            if now - at >= HOUR:
+                break
+            hour += 1
+            minute += now - at < MINUTE
+        return minute, hour
 
     def _owned(self, account: Account) -> dict[str, tuple[str, ...]]:
         """Return the strategies that ever bought a token: each of them answers for all of its position."""
@@ -202,12 +208,11 @@ class RiskDesk:
         """Take in the orders that are new since the last look; an account folded anew is read from its beginning."""
         if account is not self._account or len(account.orders) < self._seen:
             self._account, self._seen, self._owners = account, 0, {}
-            self._minute.clear()
-            self._hour.clear()
+            self._made, self._in_order = [], True
         new = list(islice(reversed(account.orders.values()), len(account.orders) - self._seen))
         for order in reversed(new):
-            self._minute.append(order.created_at)
-            self._hour.append(order.created_at)
+            self._in_order &= not self._made or self._made[-1] <= order.created_at
+            self._made.append(order.created_at)
             token, name = order.intent.instrument.token, order.intent.strategy
             if order.intent.is_buy and name not in self._owners.get(token, ()):
                 self._owners[token] = (*self._owners.get(token, ()), name)

@@ -200,9 +200,11 @@ class OrderManager:
             return self._denied(name, verdict)
         if self.account.orders[name].prepared is None:  # less was allowed than was signed, or nothing could be signed
             order = await self._prepare(verdict.intent, salt, signed)
-        answer: Answer = ""
-        if order is not None:
+        if order is None:
+            return self._outcome(name)
+        try:
             await self._send(order)
+        finally:
             answer = self._answers.pop(order.order_id, "")
         return msgspec.structs.replace(self._outcome(name), answer=answer)
 

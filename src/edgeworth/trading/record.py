@@ -94,7 +94,8 @@ class Recorder:
         path, line = self.folder / TICKS, body + b"\n"
         try:
             if self._file < 0:
-                self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+                plain = getattr(os, "O_BINARY", 0)  # else Windows writes line ends of its own
+                self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | plain, 0o600)
             written = os.write(self._file, line)
             if written < len(line):
                 os.ftruncate(self._file, os.fstat(self._file).st_size - written)

@@ -111,6 +111,8 @@ def test_a_question_without_a_body_has_none():
         await http.send("GET", "/auth/derive-api-key", None, route="keys", headers=dict)
         assert server.requests[0].startswith(b"GET /clob/auth/derive-api-key HTTP/1.1\r\n")
         assert b"Content-" not in server.requests[0]
+        await http.send("POST", "/auth/api-key", None, route="keys", headers=dict)
+        assert b"Content-Length: 0\r\n" in server.requests[1]
 
     play(story, OK)
 
@@ -166,6 +168,89 @@ def test_a_connection_that_was_closed_while_idle_is_not_used_again():
         assert server.connections == 2
 
     play(story, OK)
+
+
+@pytest.mark.parametrize(("status", "connections"), [(201, 1), (400, 1), (408, 2), (425, 2), (502, 2), (503, 2)])
+def test_after_what_a_proxy_may_say_unasked_the_connection_ends(status, connections):
+    async def story(http, server):
+        for _ in range(2):
+            assert (await order(http)).status == status
+        assert server.connections == connections
+
+    play(story, b"HTTP/1.1 %d X\r\ncontent-length: 2\r\n\r\n{}" % status)
+
+
+@pytest.mark.parametrize(("stated", "connections"), [("timeout=60", 1), ("max=5, timeout=1", 2), ("timeout=x", 1)])
+def test_a_connection_is_kept_for_less_than_the_server_says(stated, connections):
+    async def story(http, server):
+        await order(http)
+        await order(http)
+        assert server.connections == connections
+
+    play(story, OK.replace(b"X-Trace: 7", f"Keep-Alive: {stated}".encode()))
+
+
+def test_the_last_look_is_taken_when_a_connection_is_open():
+    """Opening one takes seconds; what happens meanwhile must be seen."""
+
+    async def story(http, server):
+        seen = []
+
+        def look():
+            seen.append((server.connections, len(server.requests)))
+            if len(seen) == 1:
+                raise Retryable("order-kept", "halted meanwhile", sent=False)
+            return {}
+
+        with pytest.raises(Retryable) as info:
+            await http.send("POST", "/order", b"{}", route="order", headers=look)
+        assert info.value.code == "order-kept"
+        assert (http.usage.calls(), server.requests) == (0, [])
+        await http.send("POST", "/order", b"{}", route="order", headers=look)
+        assert server.connections == 1  # what was opened for the first is good for the second
+        assert http.usage.calls() == 1
+
+    play(story, OK)
+
+
+@pytest.mark.parametrize("value", ["a\nb", "a\r\nx: y", "\x00", "ü\udcff"])
+def test_a_header_that_cannot_be_said_keeps_the_request_here(value):
+    async def story(http, server):
+        with pytest.raises(Retryable) as info:
+            await order(http, POLY_PASSPHRASE=value)
+        assert (info.value.code, info.value.details["sent"]) == ("venue-unreachable", False)
+        assert (await order(http)).status == 200
+        assert (server.connections, len(server.requests)) == (1, 1)
+
+    play(story, OK)
+
+
+def test_closing_during_an_exchange_ends_its_connection_too():
+    async def story(http, server):
+        async def close_then_answer(_writer):
+            await http.close()
+            return OK
+
+        server.script[:] = [close_then_answer, OK]
+        assert (await order(http)).status == 200
+        assert http._direct._idle == {}
+
+    play(story, OK)
+
+
+def test_a_connection_of_a_loop_that_has_ended_is_forgotten():
+    async def first():
+        async with Server(OK) as server:
+            http = a_client(server.port)
+            await order(http)
+            (where,) = http._direct._idle
+            return http, where
+
+    async def then():
+        return http._direct._kept(where)
+
+    http, where = asyncio.run(first())
+    assert asyncio.run(then()) is None
 
 
 @pytest.mark.parametrize("when", ["with the answer", "while idle"])
@@ -277,7 +362,19 @@ def test_a_compressed_answer_is_read_though_nobody_asked_for_it():
     play(story, answer_of(gzip.compress(b'{"b":2}'), b"gzip"))
 
 
-@pytest.mark.parametrize("broken", [gzip.compress(b'{"b":2}')[:-4], b"not compressed"])
+@pytest.mark.parametrize(("body", "encoding"), [(b"", b"gzip"), (b"", b"br"), (b"{}", b"Identity")])
+def test_a_coding_that_changes_nothing_is_none(body, encoding):
+    async def story(http, server):
+        assert (await order(http)).body == body
+        assert b"Accept-Encoding: identity" in server.requests[0]
+
+    play(story, answer_of(body, encoding))
+
+
+TWICE = gzip.compress(b'{"b":') + gzip.compress(b"2}")
+
+
+@pytest.mark.parametrize("broken", [gzip.compress(b'{"b":2}')[:-4], b"not compressed", TWICE])
 def test_a_compressed_answer_that_is_damaged_proves_nothing(broken):
     assert refused(answer_of(broken, b"gzip")).code == "venue-truncated"
 

@@ -83,22 +83,27 @@ class HttpClient:
     async def send(self, method: str, path: str, body: bytes | None, *, route: str, headers: Headers) -> Payload:
         """Send exactly these bytes to the order service once and return the answer, whatever it says.
 
-        `headers` is asked when the request's turn has come, and may raise to keep it here. Raises Retryable where
-        nothing can have arrived (detail `sent` False) or where that is open, Rejected for an answer too large, Fatal.
+        `headers` is asked when the request's turn has come and a connection is open, and may raise to keep it here.
+        Raises Retryable where nothing can have arrived (detail `sent` False) or where that is open, Rejected for an
+        answer too large, Fatal.
         """
         url, name = self.address("clob", path), f"clob/{route}"
         host = self._host
         waited = await self.limiter.acquire(name)
         if waited > 0:
             self.usage.add(host, name, waits=1, wait_s=waited)
-        signed = headers()
-        self.usage.add(host, name, calls=1)
+
+        def leaving() -> dict[str, str]:
+            signed = headers()
+            self.usage.add(host, name, calls=1)
+            return signed
+
         if self._direct is None:
             request = self._wire.build(method, url, [], body)
-            request.headers.update(signed)
+            request.headers.update(leaving())
             payload = await self._wire.answer(request)
         else:
-            payload = await self._direct.answer(method, url, body, signed)
+            payload = await self._direct.answer(method, url, body, leaving)
         if payload.status == _TOO_MANY:
             self.usage.add(host, name, rate_limited=1)
             stated = retry_after(payload.headers, read_problem(payload.body), self.clock.now())

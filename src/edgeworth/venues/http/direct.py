@@ -11,7 +11,7 @@ import asyncio
 import select
 import ssl
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -24,11 +24,15 @@ from edgeworth.venues.endpoints import Endpoints, Origin, origin
 from edgeworth.venues.http.limits import Limits
 from edgeworth.venues.http.wire import USER_AGENT, Payload
 
-_KEPT_S: Final = 30.0  # an idle connection; heartbeats come more often
-_OTHER_FAMILY_S: Final = 0.25  # how long one address of a host may take before the next is tried beside it
+_KEPT_S: Final = 30.0  # an idle connection, unless the server states less; heartbeats come more often
+_EARLIER_S: Final = 1.0  # than the server says: at the same instant both would act
 _ANY_WRAPPER: Final = 47  # zlib: read what gzip or zlib wrote
 _PLAIN: Final = frozenset({"", "identity"})
+# after other answers the connection ends: a proxy says 408 or 502 unasked, and what follows would be the next one's
+_ITS_OWN: Final = frozenset({200, 201, 202, 204, 400, 401, 403, 404, 422, 429})
+_WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 _Lines = tuple[tuple[bytes, bytes], ...]
+Headers = Callable[[], Mapping[str, str]]
 
 
 class Direct:
@@ -38,29 +42,42 @@ class Direct:
         self._endpoints, self._clock, self._limits = endpoints, clock, limits
         self._idle: dict[Origin, list[_Connection]] = {}
         self._places: dict[str, tuple[Origin, bytes, _Lines]] = {}
+        self._closed = False
         self.secure: ssl.SSLContext | None = None  # whom to believe; those whom the general client believes
 
     async def close(self) -> None:
         """Close the connections that are idle; the others close when their answers are there."""
+        self._closed = True
         for connections in self._idle.values():
             for connection in connections:
                 connection.close()
         self._idle.clear()
         await asyncio.sleep(0)  # closing takes one turn of the loop
 
-    async def answer(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Payload:
+    async def answer(self, method: str, url: str, body: bytes | None, headers: Headers) -> Payload:
         """Return an answer whatever its status and body; raises what the way there and back permits.
 
-        The detail `sent` of a Retryable is False where nothing can have reached the venue. Raises Fatal egress-refused
-        for a host that is not configured, Rejected venue-too-large.
+        `headers` is asked once a connection is there, and the bytes leave before anything else happens; what it raises
+        keeps the request here. The detail `sent` of a Retryable is False where nothing can have reached the venue.
+        Raises Fatal egress-refused for a host that is not configured, Rejected venue-too-large.
         """
         where, target, always = self._place(url)
-        lines = [*always, *((name.encode(), value.encode()) for name, value in headers.items())]
-        if body is not None:
-            lines += ((b"Content-Type", b"application/json"), (b"Content-Length", b"%d" % len(body)))
-        request = h11.Request(method=method, target=target, headers=lines)
+        place = url.partition("://")[2]
         with self._clock.busy():
-            return await self._exchange(where, request, body, url)
+            connection = self._kept(where) or await self._connect(where, place)
+            try:
+                try:
+                    lines = [*always, *((name.encode(), value.encode()) for name, value in headers().items())]
+                    if body is not None or method in _WITH_BODY:
+                        lines.append((b"Content-Length", b"%d" % len(body or b"")))
+                    if body is not None:
+                        lines.append((b"Content-Type", b"application/json"))
+                    request = h11.Request(method=method, target=target, headers=lines)
+                except (h11.ProtocolError, UnicodeError) as error:  # what a venue gave us to say cannot be said
+                    raise Retryable("venue-unreachable", f"{place}: {error}", sent=False) from error
+                return await self._exchange(connection, request, body, url)
+            finally:
+                self._keep(where, connection)
 
     def _place(self, url: str) -> tuple[Origin, bytes, _Lines]:
         """Return where an address is, and the headers that every request there has; kept, for there are few."""
@@ -70,14 +87,15 @@ class Direct:
                 raise Fatal("egress-refused", f"{url[:200]} is not of a configured host")
             parts = urlsplit(url)
             target = parts.path + (f"?{parts.query}" if parts.query else "")
-            always = (("Host", parts.netloc), ("User-Agent", USER_AGENT), ("Accept", "*/*"))
+            always = (
+                ("Host", parts.netloc), ("User-Agent", USER_AGENT), ("Accept", "*/*"), ("Accept-Encoding", "identity"),
+            )  # fmt: skip
             found = origin(url), target.encode(), tuple((name.encode(), value.encode()) for name, value in always)
             self._places[url] = found
         return found
 
-    async def _exchange(self, where: Origin, request: h11.Request, body: bytes | None, url: str) -> Payload:
+    async def _exchange(self, connection: "_Connection", request: h11.Request, body: bytes | None, url: str) -> Payload:
         place = url.partition("://")[2]
-        connection = self._kept(where) or await self._connect(where, place)
         try:
             async with asyncio.timeout(self._limits.whole_s) as timer:
                 answer = connection.ask(request, body, self._limits.max_bytes)
@@ -94,41 +112,39 @@ class Direct:
         except _TooLargeError as error:
             words = f"{place} answers with more than {self._limits.max_bytes:,} bytes"
             raise Rejected("venue-too-large", words) from error
-        finally:
-            self._keep(where, connection)
         found = {name.decode("latin-1"): value.decode("latin-1") for name, value in lines}
-        if found.get("content-encoding", "") not in _PLAIN:
+        connection.kept_s = _kept_s(found.get("keep-alive", ""))
+        if content and found.get("content-encoding", "").strip().lower() not in _PLAIN:
             content = self._unpacked(content, place)
         return Payload(body=content, status=status, headers=found, observed_at=self._clock.now(), url=url)
 
     def _kept(self, where: Origin) -> "_Connection | None":
         """Return the connection that was used last, if it is still good."""
-        now, idle = asyncio.get_running_loop().time(), self._idle.get(where, [])
+        loop, idle = asyncio.get_running_loop(), self._idle.get(where, [])
         while idle:
             connection = idle.pop()
-            if connection.quiet() and now - connection.idle_since < _KEPT_S:
+            if connection.loop is not loop:  # of a loop that has ended, and its connections with it
+                continue
+            if connection.quiet() and loop.time() - connection.idle_since < connection.kept_s:
                 return connection
             connection.close()
         return None
 
     def _keep(self, where: Origin, connection: "_Connection") -> None:
-        if connection.again():
-            connection.idle_since = asyncio.get_running_loop().time()
+        if connection.again() and not self._closed:
             self._idle.setdefault(where, []).append(connection)
         else:
             connection.close()
 
     async def _connect(self, where: Origin, place: str) -> "_Connection":
         """Open a connection; whatever fails here, nothing was sent."""
-        secure = None
-        if where.scheme == "https":
-            secure = self.secure = self.secure or _certificates()
         loop = asyncio.get_running_loop()
         try:
+            secure = None
+            if where.scheme == "https":
+                secure = self.secure = self.secure or _certificates()
             async with asyncio.timeout(self._limits.connect_s):
-                _, made = await loop.create_connection(
-                    _Connection, where.host, where.port, ssl=secure, happy_eyeballs_delay=_OTHER_FAMILY_S
-                )
+                _, made = await loop.create_connection(_Connection, where.host, where.port, ssl=secure)
         except TimeoutError as error:
             raise Retryable("venue-timeout", f"{place} could not be reached in time", sent=False) from error
         except OSError as error:
@@ -136,7 +152,7 @@ class Direct:
         return made
 
     def _unpacked(self, content: bytes, place: str) -> bytes:
-        """Return what a server compressed although nobody asked for that."""
+        """Return what a server compressed although it was asked not to."""
         most, unpack = self._limits.max_bytes, zlib.decompressobj(_ANY_WRAPPER)
         try:
             found = unpack.decompress(content, most + 1)
@@ -144,7 +160,7 @@ class Direct:
             raise Retryable("venue-truncated", f"{place}: the compressed answer is damaged") from error
         if len(found) > most:
             raise Rejected("venue-too-large", f"{place} answers with more than {most:,} bytes")
-        if not unpack.eof:
+        if not unpack.eof or unpack.unused_data:
             raise Retryable("venue-truncated", f"{place}: the compressed answer is damaged")
         return found
 
@@ -153,6 +169,23 @@ def _certificates() -> ssl.SSLContext:
     made = httpx2.create_ssl_context(trust_env=False)
     made.set_alpn_protocols(["http/1.1"])
     return made
+
+
+def _kept_s(stated: str) -> float:
+    """Return for how long a connection may be idle, seconds, given the server's Keep-Alive header."""
+    for part in stated.split(","):
+        name, _, value = part.partition("=")
+        if name.strip().lower() == "timeout" and value.strip().isascii() and value.strip().isdigit():
+            return min(_KEPT_S, float(value) - _EARLIER_S)
+    return _KEPT_S
+
+
+def _readable(file: int) -> bool:
+    if not hasattr(select, "poll"):  # Windows
+        return bool(select.select([file], [], [], 0)[0])
+    poll = select.poll()
+    poll.register(file, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 class _TooLargeError(Exception):
@@ -166,16 +199,15 @@ class _Connection(asyncio.Protocol):
     """One connection, one request at a time; `begun` is done when the answer begins."""
 
     def __init__(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.begun: asyncio.Future[None] = self.loop.create_future()
+        self.idle_since, self.kept_s = 0.0, _KEPT_S
         self._http = h11.Connection(h11.CLIENT)
-        self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._answer: asyncio.Future[_Answer] | None = None
         self._head: h11.Response | None = None
         self._body = bytearray()
         self._most = 0
-        self._poll = select.poll()
-        self.begun: asyncio.Future[None] = self._loop.create_future()
-        self.idle_since = 0.0
 
     @property
     def _open(self) -> bool:
@@ -183,19 +215,20 @@ class _Connection(asyncio.Protocol):
 
     def quiet(self) -> bool:
         """Tell whether another request may be written: nothing, not even an end, has come since the last answer."""
-        return self._open and not self._poll.poll(0)
+        if not self._open or self._transport is None:
+            return False
+        return not _readable(self._transport.get_extra_info("socket").fileno())
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Remember the transport; asyncio has turned off Nagle's delay."""
         assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        self._poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
+        self._transport, self.idle_since = transport, self.loop.time()
 
     def ask(self, request: h11.Request, body: bytes | None, most: int) -> "asyncio.Future[_Answer]":
         """Write a request and return the answer to come: status, headers, body of at most `most` bytes."""
         assert self._transport is not None
-        answer = self._answer = self._loop.create_future()
-        self._head, self._most, self.begun = None, most, self._loop.create_future()
+        answer = self._answer = self.loop.create_future()
+        self._head, self._most, self.begun = None, most, self.loop.create_future()
         self._body.clear()
         lines = b"".join(b"%b: %b\r\n" % line for line in request.headers.raw_items())
         self._transport.write(b"%b %b HTTP/1.1\r\n%b\r\n%b" % (request.method, request.target, lines, body or b""))
@@ -209,10 +242,12 @@ class _Connection(asyncio.Protocol):
     def again(self) -> bool:
         """Get ready for another request; False where this connection cannot carry one."""
         answer, self._answer = self._answer, None
-        if answer is None or not answer.done() or answer.cancelled() or answer.exception() is not None:
+        if answer is None:  # nothing was asked
+            return self._open
+        if not answer.done() or answer.cancelled() or answer.exception() is not None:
             return False
         whole = self._http.our_state is h11.DONE and self._http.their_state is h11.DONE
-        if not whole or self._http.trailing_data[0]:
+        if not whole or self._http.trailing_data[0] or answer.result()[0] not in _ITS_OWN:
             return False
         self._http.start_next_cycle()
         return self._open
@@ -266,6 +301,7 @@ class _Connection(asyncio.Protocol):
             self._fail(error)
 
     def _finish(self) -> None:
+        self.idle_since = self.loop.time()
         if self._answer is not None and not self._answer.done() and self._head is not None:
             self._answer.set_result((self._head.status_code, list(self._head.headers), bytes(self._body)))
 

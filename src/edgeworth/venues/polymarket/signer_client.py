@@ -74,6 +74,9 @@ class RemoteSigner:
                         writer.write(frame(request))
                         await writer.drain()
                         raw = await read_frame(reader)
+            except (TimeoutError, OSError) as error:
+                await self.close()
+                raise AccessError("signer-gone", "the signer process does not answer") from error
             except BaseException:  # also when cancelled: an answer that comes later would be taken for the next one
                 await self.close()
                 raise
