@@ -24,6 +24,7 @@ import numpy as np
 
 from benchmarks.bench_orders import percentile
 from benchmarks.measure import against, options, say
+from edgeworth.app.trading import last_look
 from edgeworth.app.trading_run import settle
 from edgeworth.core.book import BookSnapshot
 from edgeworth.core.clock import SystemClock
@@ -325,6 +326,7 @@ async def sending(folder: Path, signer: OrderSigner, count: int) -> tuple[list[f
     venue.server = server
     bot = a_bot(folder, venue, a_directory(50, clock.now()), 0.5)
     manager, yardstick = bot.parts.manager, Yardstick(folder)
+    venue.may_send = last_look(manager)
     await manager.recover()
     ours, theirs, whole = [], [], 0.0
     settle()

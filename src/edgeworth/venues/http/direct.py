@@ -30,8 +30,8 @@ _ANY_WRAPPER: Final = 47  # zlib: read what gzip or zlib wrote
 _PLAIN: Final = frozenset({"", "identity"})
 # after other answers the connection ends: a proxy says 408 or 502 unasked, and what follows would be the next one's
 _ITS_OWN: Final = frozenset({200, 201, 202, 204, 400, 401, 403, 404, 422, 429})
-_WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
-_Lines = tuple[tuple[bytes, bytes], ...]
+# h11 is told of a request before there is one: how an answer is read depends on no more than that it was none of HEAD
+_SOME: Final = h11.Request(method="POST", target="/", headers=[("Host", "x")])
 Headers = Callable[[], Mapping[str, str]]
 
 
@@ -41,7 +41,7 @@ class Direct:
     def __init__(self, endpoints: Endpoints, clock: Clock, limits: Limits) -> None:
         self._endpoints, self._clock, self._limits = endpoints, clock, limits
         self._idle: dict[Origin, list[_Connection]] = {}
-        self._places: dict[str, tuple[Origin, bytes, _Lines]] = {}
+        self._places: dict[tuple[str, str], tuple[Origin, str]] = {}
         self._closed = False
         self.secure: ssl.SSLContext | None = None  # whom to believe; those whom the general client believes
 
@@ -61,44 +61,36 @@ class Direct:
         keeps the request here. The detail `sent` of a Retryable is False where nothing can have reached the venue.
         Raises Fatal egress-refused for a host that is not configured, Rejected venue-too-large.
         """
-        where, target, always = self._place(url)
+        where, start = self._place(method, url)
         place = url.partition("://")[2]
         with self._clock.busy():
             connection = self._kept(where) or await self._connect(where, place)
             try:
-                try:
-                    lines = [*always, *((name.encode(), value.encode()) for name, value in headers().items())]
-                    if body is not None or method in _WITH_BODY:
-                        lines.append((b"Content-Length", b"%d" % len(body or b"")))
-                    if body is not None:
-                        lines.append((b"Content-Type", b"application/json"))
-                    request = h11.Request(method=method, target=target, headers=lines)
-                except (h11.ProtocolError, UnicodeError) as error:  # what a venue gave us to say cannot be said
-                    raise Retryable("venue-unreachable", f"{place}: {error}", sent=False) from error
-                return await self._exchange(connection, request, body, url)
+                lines = headers()
+                for name, value in lines.items():
+                    if not (value.isascii() and value.isprintable()):  # the venue gives us some of them to say
+                        raise Retryable("venue-unreachable", f"{place}: no header can say {name}", sent=False)
+                return await self._exchange(connection, _written(start, lines, body), url)
             finally:
                 self._keep(where, connection)
 
-    def _place(self, url: str) -> tuple[Origin, bytes, _Lines]:
-        """Return where an address is, and the headers that every request there has; kept, for there are few."""
-        found = self._places.get(url)
+    def _place(self, method: str, url: str) -> tuple[Origin, str]:
+        """Return where an address is, and how every request of a method there begins; kept, for there are few."""
+        found = self._places.get((method, url))
         if found is None:
             if not self._endpoints.allows(url):
                 raise Fatal("egress-refused", f"{url[:200]} is not of a configured host")
             parts = urlsplit(url)
             target = parts.path + (f"?{parts.query}" if parts.query else "")
-            always = (
-                ("Host", parts.netloc), ("User-Agent", USER_AGENT), ("Accept", "*/*"), ("Accept-Encoding", "identity"),
-            )  # fmt: skip
-            found = origin(url), target.encode(), tuple((name.encode(), value.encode()) for name, value in always)
-            self._places[url] = found
+            always = f"Host: {parts.netloc}\r\nUser-Agent: {USER_AGENT}\r\nAccept: */*\r\nAccept-Encoding: identity\r\n"
+            found = self._places[method, url] = origin(url), f"{method} {target} HTTP/1.1\r\n{always}"
         return found
 
-    async def _exchange(self, connection: "_Connection", request: h11.Request, body: bytes | None, url: str) -> Payload:
+    async def _exchange(self, connection: "_Connection", request: bytes, url: str) -> Payload:
         place = url.partition("://")[2]
         try:
             async with asyncio.timeout(self._limits.whole_s) as timer:
-                answer = connection.ask(request, body, self._limits.max_bytes)
+                answer = connection.ask(request, self._limits.max_bytes)
                 begun = asyncio.get_running_loop().time()
                 timer.reschedule(begun + self._limits.read_s)
                 await connection.begun
@@ -165,6 +157,15 @@ class Direct:
         return found
 
 
+def _written(start: str, headers: Mapping[str, str], body: bytes | None) -> bytes:
+    """Return a request as it is sent. Without a body it still says so: some servers refuse a POST that does not."""
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    if body is None:
+        length = "Content-Length: 0\r\n" if start.startswith("P") else ""
+        return f"{start}{lines}{length}\r\n".encode()
+    return f"{start}{lines}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+
+
 def _certificates() -> ssl.SSLContext:
     made = httpx2.create_ssl_context(trust_env=False)
     made.set_alpn_protocols(["http/1.1"])
@@ -223,21 +224,20 @@ class _Connection(asyncio.Protocol):
         """Remember the transport; asyncio has turned off Nagle's delay."""
         assert isinstance(transport, asyncio.Transport)
         self._transport, self.idle_since = transport, self.loop.time()
+        self._prepare()
 
-    def ask(self, request: h11.Request, body: bytes | None, most: int) -> "asyncio.Future[_Answer]":
+    def ask(self, request: bytes, most: int) -> "asyncio.Future[_Answer]":
         """Write a request and return the answer to come: status, headers, body of at most `most` bytes."""
         assert self._transport is not None
+        self._transport.write(request)
         answer = self._answer = self.loop.create_future()
         self._head, self._most, self.begun = None, most, self.loop.create_future()
         self._body.clear()
-        lines = b"".join(b"%b: %b\r\n" % line for line in request.headers.raw_items())
-        self._transport.write(b"%b %b HTTP/1.1\r\n%b\r\n%b" % (request.method, request.target, lines, body or b""))
-        # h11 has checked the request and counts along for the answer; that it also writes it takes twice as long
-        self._http.send(request)
-        if body:
-            self._http.send(h11.Data(data=body))
-        self._http.send(h11.EndOfMessage())
         return answer
+
+    def _prepare(self) -> None:
+        self._http.send(_SOME)
+        self._http.send(h11.EndOfMessage())
 
     def again(self) -> bool:
         """Get ready for another request; False where this connection cannot carry one."""
@@ -250,6 +250,7 @@ class _Connection(asyncio.Protocol):
         if not whole or self._http.trailing_data[0] or answer.result()[0] not in _ITS_OWN:
             return False
         self._http.start_next_cycle()
+        self._prepare()
         return self._open
 
     def close(self) -> None:

@@ -39,6 +39,7 @@ class Usage:
         self._clock = clock
         self._all: dict[tuple[str, str], Counts] = {}
         self._days: dict[str, dict[tuple[str, str], Counts]] = {}
+        self._named = (-1, "")  # the day that was named last, and its name
 
     def add(self, host: str, route: str, **counts: float) -> None:
         """Add to counters of a host and route class, by name."""
@@ -68,7 +69,10 @@ class Usage:
         return {"day": self._day(), "today": _listed(self._today()), "total": _listed(self._all)}
 
     def _day(self) -> str:
-        return to_iso(Micros(self._clock.now() // DAY * DAY))[:10]
+        number = self._clock.now() // DAY
+        if number != self._named[0]:
+            self._named = number, to_iso(Micros(number * DAY))[:10]
+        return self._named[1]
 
     def _today(self) -> dict[tuple[str, str], Counts]:
         day = self._day()

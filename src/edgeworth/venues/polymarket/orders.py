@@ -147,7 +147,6 @@ class ClobVenue:
         Raises Unknown whenever something may have arrived and nothing proves what became of it.
         """
         posted = read_body(order.body)
-        self._leave(posted)
         headers = self._sign("POST", "/order", order.body, lambda: self._leave(posted))
         try:
             payload = await self._http.send("POST", "/order", order.body, route="order", headers=headers)
