@@ -49,23 +49,25 @@ def first_disagreement(
     if prefer is not None and len(prefer):  # some of the rows where the rule fires, wherever sorting put them
         singles = np.concatenate([singles, np.flatnonzero(np.isin(np.sort(chosen), prefer[:_SINGLE]))[:_SINGLE]])
     pieces = [shuffled, *np.array_split(shuffled, 4), *np.split(singles, len(singles))]
+    pieces = [piece for piece in pieces if len(piece)]
+    alone = []
     for piece in pieces:
-        if not len(piece):
-            continue
         try:
-            alone = evaluate(frame[piece], expressions)
+            alone.append(evaluate(frame[piece], expressions))
         except pl.exceptions.PolarsError as error:
             return f"it fails on a part of the rows ({error})"
-        expected = whole[piece]
-        for name in expected.columns:
-            if not _same(alone[name], expected[name]):
-                return "its value on a row changes when other rows are left out or reordered"
+    expected = whole[np.concatenate(pieces)]
+    if any(part.schema != whole.schema for part in alone) or not _same(pl.concat(alone), expected):
+        return "its value on a row changes when other rows are left out or reordered"
     return ""
 
 
-def _same(left: "pl.Series", right: "pl.Series") -> bool:
-    if left.dtype != right.dtype or len(left) != len(right):
-        return False
+def _same(left: "pl.DataFrame", right: "pl.DataFrame") -> bool:
+    """Tell whether two frames of equal schema hold the same values."""
+    return left.height == right.height and all(_equal(left[name], right[name]) for name in left.columns)
+
+
+def _equal(left: "pl.Series", right: "pl.Series") -> bool:
     if left.dtype.is_float():  # a vectorised and a single division may differ in the last bit
         same = left.is_close(right, rel_tol=_TOLERANCE, abs_tol=_TOLERANCE, nans_equal=True)
         return bool((same.fill_null(False) | (left.is_null() & right.is_null())).all())

@@ -158,7 +158,10 @@ class Lookout:
         self._facts = None  # scheduled ends may have moved since
         if data is not None:
             keep_categories(data[0], self._home.cache)
-        self._history = _History(data, learn_rules(self._rules, data, self._settings, as_of), as_of)
+        speakers = learn_rules(self._rules, data, self._settings, as_of)
+        # where one rule fired in the past, all of them were checked on its rows
+        self._checked = self._checked or any(one.past is not None and len(one.past.at) for one in speakers)
+        self._history = _History(data, speakers, as_of)
         return self._history
 
     def _recorded(self) -> tuple[Panel, Outcomes] | None:
