@@ -190,3 +190,16 @@ def test_live_needs_the_mode_and_the_wallet(edgeworth, home):
     result = edgeworth("trade", "run", "--live", "--ticks", "1", "--rules", str(home / "sure.py"))
     assert result.code == 8
     assert "live-refused" in result.err
+
+
+def test_a_champion_that_cannot_speak_is_named_at_the_start(home):
+    (home / "models" / "old").mkdir(parents=True)
+    (home / "models" / "aliases.json").write_text('{"champion": "old"}', encoding="utf-8")
+    found = run_simulation(
+        load(home=home),
+        Simulation("tiny", 7, hours_before_end=40 * 24, ticks=1),
+        Request(rules=(str(home / "sure.py"),)),
+    )
+    assert found["silent"].startswith("model old says nothing: ")
+    run = json.loads((home / "trading" / found["run"] / "run.json").read_text("utf-8"))
+    assert (run["model"], run["silent"]) == ("", found["silent"])

@@ -91,6 +91,7 @@ def summary(opened: Session) -> dict[str, Any]:
         "run": opened.run,
         "ticks": opened.bot.ticks,
         "markets": len(opened.directory),
+        "silent": opened.silent,
         "outcomes": opened.bot.outcomes,
         "orders": states,
         "fills": sum(1 for fill in account.fills() if not fill.void),

@@ -53,6 +53,7 @@ from edgeworth.trading.watched import Directory, Watched
 from edgeworth.venues.http.client import HttpClient
 
 if TYPE_CHECKING:
+    from edgeworth.research.batch_signals.forecaster import Voice
     from edgeworth.research.batch_signals.lookout import Board as Look
     from edgeworth.venues.polymarket.orders import ClobVenue
 
@@ -94,6 +95,7 @@ class Session:
     venue: OrderVenue
     clock: Clock
     http: HttpClient
+    silent: str = ""  # the model that was meant to speak and does not, and why
 
 
 def journal_name(config: Config, mode: Mode) -> str:
@@ -181,7 +183,7 @@ async def session(
             parts,
             BotSettings(every_s=request.every_s, max_entries=engine.max_entries, real=request.mode == "live", run=run),
         )
-        yield Session(bot, run, folder, directory, venue, clock, made.http)
+        yield Session(bot, run, folder, directory, venue, clock, made.http, str(about["silent"]))
 
 
 class Machine:
@@ -295,11 +297,18 @@ def _look(config: Config, request: Request, clock: Clock) -> "tuple[Look, list[S
         "at": int(now),
         "rules": [identity(rule) for rule in rules],
         "model": voice.model_id if voice and voice.speaker else "",
+        "silent": _silence(voice, int(now)) if voice else "",
         "settings": config.settings.model_dump(mode="json"),
         "files": [name for name in names if name.endswith(".py")],
         "experience": [_learned(speaker) for speaker in look.speakers],
     }
     return look, voices, about
+
+
+def _silence(voice: "Voice", as_of: int) -> str:
+    """Return why a model says nothing, "" where it speaks."""
+    note = voice.note(as_of)
+    return "" if note.speaks else f"model {note.model} says nothing: {note.why}"
 
 
 def _learned(speaker: Any) -> dict[str, Any]:

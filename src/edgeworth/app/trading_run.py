@@ -18,7 +18,7 @@ from edgeworth.trading.record import Line
 
 _RENEWED_S: Final = 6 * 3_600.0  # after which markets, history and what rules learned are read anew
 _AGAIN_S: Final = 60.0
-Started = Callable[[str, int], None]
+Started = Callable[[str, int, str], None]  # the run, how many markets, why the model is silent
 Told = Callable[[Line, dict[str, int]], None]
 
 
@@ -60,7 +60,7 @@ async def _run(config: Config, request: Request, say: tuple[Started, Told, Calla
         opened = None
         try:
             async with session(config, request, show=checked) as opened:
-                started(opened.run, len(opened.directory))
+                started(opened.run, len(opened.directory), opened.silent)
                 opened.bot.on_tick = lambda line, bot=opened.bot: told(line, bot.outcomes)  # type: ignore[misc]
                 settle()
                 async with reacting(config, request, opened):
@@ -70,7 +70,7 @@ async def _run(config: Config, request: Request, say: tuple[Started, Told, Calla
         except (VenueError, DataError, AccessError) as error:
             if opened is not None or not done or isinstance(error, Fatal):
                 raise
-            started(f"not yet renewed ({error.message})", 0)  # a session that ran must not end over one bad minute
+            started(f"not yet renewed ({error.message})", 0, "")  # a session that ran must not end over one bad minute
             await _wait(stop, _AGAIN_S)
         else:
             done += found["ticks"]

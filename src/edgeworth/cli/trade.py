@@ -96,9 +96,11 @@ def run(
     quiet = bool(option(ctx, "quiet")) or wants_json(ctx)
     out = console(ctx, err=True)
 
-    def started(run_name: str, count: int) -> None:
+    def started(run_name: str, count: int, silent: str) -> None:
         if not quiet:
             out.print(f"{_BANNER[mode]} {count} markets, run {run_name}; Ctrl-C stops after the tick under way")
+            if silent:
+                out.print(silent, style="yellow", markup=False, soft_wrap=True)
 
     def told(line: "Line", outcomes: dict[str, int]) -> None:
         if not quiet:
