@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -73,7 +74,16 @@ def test_python_blocks_run(name: str, code: str, demo_home: Path, tmp_path: Path
     run(f"python {script}", demo_home, tmp_path)
 
 
-@pytest.mark.parametrize(("name", "code"), blocks("sh"), ids=lambda value: value if "#" in value else "")
+def shell_blocks() -> list[Any]:
+    """Return the shell blocks; those that make a whole demo anew take long, except the README's."""
+    return [
+        pytest.param(name, code, marks=pytest.mark.slow)
+        if re.search(r"^edgeworth demo(?!.*--files)", code, re.MULTILINE) and not name.startswith("README") else (name, code)
+        for name, code in blocks("sh")
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "code"), shell_blocks(), ids=lambda value: value if "#" in value else "")
 def test_shell_blocks_run(name: str, code: str, demo_home: Path, tmp_path: Path) -> None:
     folder = tmp_path / "work"
     folder.mkdir()

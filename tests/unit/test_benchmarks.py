@@ -13,7 +13,11 @@ KEYS = {"workload", "name", "value", "unit", "peer", "ratio", "goal", "met"}
 
 
 @pytest.mark.parametrize(
-    "name", ["startup", "ingest", "storage", "collect", "stream", "training", "orders", "trading", "live"]
+    "name",
+    [
+        pytest.param("startup", marks=pytest.mark.slow),
+        *("ingest", "storage", "collect", "stream", "training", "orders", "trading", "live"),
+    ],
 )
 def test_a_benchmark_prints_lines_of_the_agreed_form(name, tmp_path):
     command = [sys.executable, "-m", f"benchmarks.bench_{name}", "--tiny"]

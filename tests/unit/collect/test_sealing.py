@@ -110,6 +110,7 @@ def stop_at(position: int):
     return hook
 
 
+@pytest.mark.slow
 def test_stopped_at_every_step_nothing_is_lost_or_doubled(filled, tmp_path, truth):
     steps: list[str] = []
     run(copy_of(filled, tmp_path / "whole"), steps.append)
