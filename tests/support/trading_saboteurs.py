@@ -3,6 +3,7 @@
 A saboteur is a context manager that yields the parts to run with; what it patches is put back when it ends.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from hashlib import blake2b
@@ -140,15 +141,23 @@ def drop_the_link_of_the_chain() -> Iterator[Parts]:
 # --- sending ------------------------------------------------------------------------------------------------------
 
 
-class FreshSalt(Connection):
-    """Build the order anew at every repetition."""
+class Counting(Connection):
+    """Count how often each order was sent."""
 
     def __init__(self, venue: Any) -> None:
         super().__init__(venue)
-        self._tries: dict[str, int] = {}
+        self._tries = Counter[str]()
+
+    def tries(self, order: PreparedOrder) -> int:
+        self._tries[order.order_id] += 1
+        return self._tries[order.order_id]
+
+
+class FreshSalt(Counting):
+    """Build the order anew at every repetition."""
 
     async def submit(self, order: PreparedOrder) -> OrderReport:
-        tries = self._tries[order.order_id] = self._tries.get(order.order_id, 0) + 1
+        tries = self.tries(order)
         if tries > 1:
             order = await self.prepare(self.venue.wanted[order.intent_id], order.salt + tries)
         return await super().submit(order)
@@ -414,16 +423,11 @@ def send_after_a_wait_although_the_heart_was_lost() -> Iterator[Parts]:
         yield Parts()
 
 
-class Busy(Connection):
+class Busy(Counting):
     """Be asked to wait before every order, twice."""
 
-    def __init__(self, venue: Any) -> None:
-        super().__init__(venue)
-        self._asked: dict[str, int] = {}
-
     async def submit(self, order: PreparedOrder) -> OrderReport:
-        asked = self._asked[order.order_id] = self._asked.get(order.order_id, 0) + 1
-        if asked <= 2:
+        if self.tries(order) <= 2:
             await self.venue.clock.sleep(0.1)
             raise Retryable("venue-rate-limited", "429")
         return await super().submit(order)
