@@ -1,10 +1,11 @@
 """The bot itself: from a decision to its bytes on a loopback socket, a tick over 300 markets, and orders a second.
 
-Decide to bytes: the bot's own way from a finished decision (recording, commitment, check and reservation, signed bytes,
-the last look, the client and its queues) to the first byte of the order at the socket of a server in this process. The
-yardstick is one durable commit (WAL, synchronous=FULL) of as many bytes by sqlite3 alone, on the same file system,
-taken in turn. The tick: books given, features of the shipped rules and of one that speaks about every market, opinions,
-sizes, checks, recording and commitment; every order is denied by the last check, so that nothing is sent.
+Decide to bytes: the bot's own way from a finished decision (recording, check, signed bytes, check and reservation,
+commitment, the last look, the client and its queues) to the first byte of the order at the socket of a server in this
+process. The yardstick is one durable commit (WAL, synchronous=FULL) of as many bytes by sqlite3 alone, on the same
+file system, taken in turn. The tick: books given, features of the shipped rules and of one that speaks about every
+market, opinions, sizes, checks, recording and commitment; every order is denied by the last check, so that nothing is
+sent.
 
 nautilus_trader publishes 49 us for a submission by its Rust client and 44 us for a signature; nothing durable is
 committed before it sends.

@@ -7,7 +7,7 @@ import click
 
 from edgeworth.cli.options import Command, Group, examples, option
 from edgeworth.cli.output import advise, configuration, console, emit, print_frame, wants_json
-from edgeworth.core.errors import GateError, RiskError, UsageError
+from edgeworth.core.errors import EdgeworthError, GateError, RiskError, UsageError
 
 if TYPE_CHECKING:
     from edgeworth.app.trading import Mode
@@ -253,13 +253,20 @@ def kill(ctx: click.Context, paper: bool, sandbox: bool, live: bool, reason: str
     import msgspec
 
     from edgeworth.app import trade_desk as desk
+    from edgeworth.trading.cancelling import Swept
 
     config, mode = configuration(ctx), _mode(paper, sandbox, live)
     at_work = desk.running(config) if mode is None else []
     found = {}
-    for one in at_work if len(at_work) > 1 else [mode]:
-        with desk.desk(config, one) as at:
+    if len(at_work) < 2:
+        with desk.desk(config, mode) as at:
             found[at.mode] = desk.kill(at, reason, _who())
+    for one in at_work if not found else ():
+        try:
+            with desk.desk(config, one) as at:
+                found[one] = desk.kill(at, reason, _who())
+        except EdgeworthError as error:  # the others must be stopped all the same
+            found[one] = Swept(verified=False, text=error.message)
     where = f" ({', '.join(found)})" if len(found) > 1 else ""
     if not all(swept.verified for swept in found.values()):
         said = [f"{name}: {_unverified(swept)}" for name, swept in found.items() if not swept.verified]

@@ -190,7 +190,7 @@ class RiskDesk:
         self._read(account)
         made = self._made
         if self._in_order:
-            return tuple(len(made) - bisect_right(made, now - age) for age in (MINUTE, HOUR))  # type: ignore[return-value]
+            return len(made) - bisect_right(made, now - MINUTE), len(made) - bisect_right(made, now - HOUR)
         minute = hour = 0
         for at in reversed(made):
             if now - at >= HOUR:

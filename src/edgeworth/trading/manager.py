@@ -150,7 +150,6 @@ class OrderManager:
         self._ladder = Ladder(journal, venue, clock, self.settings.ladder, self._send_again)
         self._canceller = Canceller(self.intake, venue, self._ladder, self.recovery)
         self._in_flight: set[str] = set()
-        self._answers: dict[str, Answer] = {}  # by order id, of attempts under way
         self._stopped = False
         self._gaps = 0
         self._risk_failed = ""
@@ -202,10 +201,7 @@ class OrderManager:
             order = await self._prepare(verdict.intent, salt, signed)
         if order is None:
             return self._outcome(name)
-        try:
-            await self._send(order)
-        finally:
-            answer = self._answers.pop(order.order_id, "")
+        answer = await self._send(order)
         return msgspec.structs.replace(self._outcome(name), answer=answer)
 
     def _denied(self, intent_id: str, verdict: Verdict) -> Outcome:
@@ -280,8 +276,12 @@ class OrderManager:
         self.journal.record_signed(found, sending=True)
         return found
 
-    async def _send(self, prepared: PreparedOrder) -> None:
-        """Send until an answer proves something, the order may not leave any more, or patience ends."""
+    async def _send(self, prepared: PreparedOrder) -> Answer:
+        """Send until an answer proves something, the order may not leave any more, or patience ends.
+
+        Returns what the venue said to the last attempt.
+        """
+        answer: Answer = ""
         began, wait, jitter = self.clock.monotonic(), self.settings.first_wait_s, None
         while True:
             order = self.account.order(prepared.order_id)
@@ -290,36 +290,38 @@ class OrderManager:
                 if not order.uncertain and not order.seen:
                     self.journal.record_refused(order.intent.intent_id, "withheld", reason)
                 self._halt_on_failed_risk()
-                return
-            retry = await self._attempt(prepared)
+                return answer
+            answer, retry = await self._attempt(prepared)
             if retry is None:
-                return
+                return answer
             if self.clock.monotonic() - began > self.settings.patience / SECOND:
                 self._refused(prepared.order_id, retry)
-                return
+                return answer
             jitter = jitter or stream(self._seed, "retry", prepared.order_id)
             await self._pause(prepared.order_id, wait * (0.5 + jitter.random()))
             self.journal.refresh()
             wait *= 2
 
-    async def _attempt(self, prepared: PreparedOrder) -> Retryable | None:
-        """Send once; nothing is awaited between the last look and the venue. Returns the error to try again after."""
+    async def _attempt(self, prepared: PreparedOrder) -> tuple[Answer, Retryable | None]:
+        """Send once; nothing is awaited between the last look and the venue.
+
+        Returns what the venue said, and the error to try again after.
+        """
         order_id = prepared.order_id
         try:
             self._hooks.fault("venue.before-send")
             report = await self.venue.submit(prepared)
             self._hooks.fault("venue.after-send")
         except Retryable as error:
-            self._answers[order_id] = "" if error.code in _WAIT else "silent"
-            return error
+            return "" if error.code in _WAIT else "silent", error
         except (Rejected, Fatal) as error:
-            self._answers[order_id] = "refused"
             self._refused(order_id, error)
             if isinstance(error, Fatal):
                 self.intake.halt(_FATAL.get(error.code, HaltCause.ERROR_RATE), error.message)
+            return "refused", None
         except EdgeworthError as error:
-            self._answers[order_id] = "silent"
             self.journal.record_unsure(order_id, error.code, error.message)
+            return "silent", None
         except asyncio.CancelledError:
             self.journal.record_unsure(order_id, "interrupted")
             raise
@@ -327,10 +329,9 @@ class OrderManager:
             text = f"{type(error).__name__}: {error}"
             self.journal.record_unsure(order_id, "internal", text)
             self.intake.halt(HaltCause.ERROR_RATE, f"sending an order failed in a way that was not foreseen: {text}")
-        else:
-            self._answers[order_id] = "accepted"
-            self.intake.take_reports([report], "submit")
-        return None
+            return "", None
+        self.intake.take_reports([report], "submit")
+        return "accepted", None
 
     async def _pause(self, order_id: str, seconds: float) -> None:
         try:
@@ -363,10 +364,9 @@ class OrderManager:
             return
         self._in_flight.add(name)
         try:
-            retry = await self._attempt(prepared)
+            _, retry = await self._attempt(prepared)
         finally:
             self._in_flight.discard(name)
-            self._answers.pop(prepared.order_id, None)
         if retry is not None:
             self._refused(prepared.order_id, retry)
 

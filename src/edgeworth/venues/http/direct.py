@@ -66,6 +66,8 @@ class Direct:
         with self._clock.busy():
             connection = self._kept(where) or await self._connect(where, place)
             try:
+                if not connection.open:  # it ended between its opening and now
+                    raise Retryable("venue-unreachable", f"{place}: the connection was closed", sent=False)
                 lines = headers()
                 for name, value in lines.items():
                     if not (value.isascii() and value.isprintable()):  # the venue gives us some of them to say
@@ -211,12 +213,13 @@ class _Connection(asyncio.Protocol):
         self._most = 0
 
     @property
-    def _open(self) -> bool:
+    def open(self) -> bool:
+        """Tell whether bytes may be written, as far as is known here."""
         return self._transport is not None and not self._transport.is_closing()
 
     def quiet(self) -> bool:
         """Tell whether another request may be written: nothing, not even an end, has come since the last answer."""
-        if not self._open or self._transport is None:
+        if not self.open or self._transport is None:
             return False
         return not _readable(self._transport.get_extra_info("socket").fileno())
 
@@ -243,7 +246,7 @@ class _Connection(asyncio.Protocol):
         """Get ready for another request; False where this connection cannot carry one."""
         answer, self._answer = self._answer, None
         if answer is None:  # nothing was asked
-            return self._open
+            return self.open
         if not answer.done() or answer.cancelled() or answer.exception() is not None:
             return False
         whole = self._http.our_state is h11.DONE and self._http.their_state is h11.DONE
@@ -251,7 +254,7 @@ class _Connection(asyncio.Protocol):
             return False
         self._http.start_next_cycle()
         self._prepare()
-        return self._open
+        return self.open
 
     def close(self) -> None:
         """End the connection; an answer that is awaited will not come."""
