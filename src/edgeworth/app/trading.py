@@ -61,6 +61,7 @@ Mode = Literal["paper", "sandbox", "live"]
 MODES: Final[tuple[Mode, ...]] = ("paper", "sandbox", "live")
 _LOOK_BACK: Final = 2 * DAY  # recorded ticks of earlier runs that still count as history
 _ASKED_AGAIN: Final = 5 * SECOND  # while something forbids orders
+_RECENT: Final = 1_000  # microseconds: what another process wrote that lately could as well have come after the order
 _OLDEST: Final = 3_650 * DAY  # a market without a fresh stored price is watched, too: the bot asks for its book itself
 
 
@@ -256,7 +257,7 @@ def last_look(manager: OrderManager) -> Callable[[bool], None]:
     """Return what is asked at the very instant an order leaves, behind every queue: it raises to keep it here."""
 
     def look(is_buy: bool) -> None:
-        manager.journal.refresh()  # a pause or kill by another process counts, too
+        manager.journal.refresh(_RECENT)  # a pause or kill by another process counts, too
         state = overall(manager.account.standing())
         stopped = state is TradingState.HALTED or (state is TradingState.REDUCING and is_buy)
         if stopped or manager.heart.lost or not manager.recovery.ready:

@@ -24,7 +24,7 @@ async def copy_with_server(home: Home, target: Path, clock: Clock, hook: Hook) -
     """Copy server, ledger and lake as of one instant and return the report; raises DataError store-unreachable."""
     from sqlalchemy import text
 
-    from edgeworth.store.engines import server_engine, translated
+    from edgeworth.store.engines import Translated, server_engine
     from edgeworth.store.market_db import MarketStore
 
     for place in (home, Home(target)):  # both at the schema of this version
@@ -32,7 +32,7 @@ async def copy_with_server(home: Home, target: Path, clock: Clock, hook: Hook) -
             pass
     engine = server_engine(home.market_url)
     try:
-        with translated(home.market_url.split("@")[-1]), contextlib.ExitStack() as stack:
+        with Translated(home.market_url.split("@")[-1]), contextlib.ExitStack() as stack:
             async with engine.connect() as plain:
                 connection = await plain.execution_options(isolation_level="REPEATABLE READ")
                 async with connection.begin():

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from edgeworth.core.clock import Clock, SystemClock
 from edgeworth.core.paths import Home
-from edgeworth.store.engines import listen, prepare_file, translated
+from edgeworth.store.engines import Translated, listen, prepare_file
 from edgeworth.store.rows import digest
 
 if TYPE_CHECKING:
@@ -218,12 +218,12 @@ class Ledger:
             self._write(lambda connection: upgrade(connection, "ledger"))
 
     def _read(self, work: "Callable[[Connection], T]") -> T:
-        with translated(self._place), self._engine.connect() as connection:
+        with Translated(self._place), self._engine.connect() as connection:
             return work(connection)
 
     def _write(self, work: "Callable[[Connection], T]") -> T:
         with (
-            translated(self._place),
+            Translated(self._place),
             self._engine.connect().execution_options(write=True) as connection,
             connection.begin(),
         ):

@@ -12,7 +12,7 @@ from edgeworth.core.clock import Clock, SystemClock
 from edgeworth.core.paths import Home
 from edgeworth.core.records import Ids, Record
 from edgeworth.store.counts import Counts, WriteCounts
-from edgeworth.store.engines import Database, FileDatabase, ServerDatabase, prepare_file, translated
+from edgeworth.store.engines import Database, FileDatabase, ServerDatabase, Translated, prepare_file
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Table
@@ -317,7 +317,7 @@ class MarketStore:
         await self._write(work, lock=False)
 
     async def _read(self, work: "Callable[[Connection], T]") -> T:
-        with self._clock.busy(), translated(self._place):
+        with self._clock.busy(), Translated(self._place):
             return await self._database.read(work)
 
     async def _write(self, work: "Callable[[Connection], T]", *, lock: bool = True) -> T:
@@ -330,7 +330,7 @@ class MarketStore:
             self._hook("before-commit")
             return result
 
-        with self._clock.busy(), translated(self._place):
+        with self._clock.busy(), Translated(self._place):
             done = await self._database.write(whole)
         self._hook("after-commit")
         return done

@@ -11,13 +11,12 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Sequence
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from edgeworth.core.chain import GENESIS, Entry, follows
 from edgeworth.core.errors import AccessError
 from edgeworth.core.paths import Home
-from edgeworth.store.engines import listen, prepare_file, server_engine, translated
+from edgeworth.store.engines import Translated, listen, prepare_file, server_engine
 from edgeworth.store.ledger_db import Ledger
 
 if TYPE_CHECKING:
@@ -56,28 +55,49 @@ class Statements(Protocol):
 
 
 class TradingTransaction:
-    """One transaction of one journal, whose entries have the keys behind `base`."""
+    """One transaction of one journal, whose entries have the keys behind `base`; a context manager.
 
-    def __init__(self, base: int, statements: Statements) -> None:
-        self._base, self._statements = base, statements
-        self.added = 0
+    What was appended is on the disk when its block ends without an exception; otherwise nothing is.
+    """
+
+    def __init__(self, base: int, database: "_SqliteStatements | _ServerStatements", fault: Fault) -> None:
+        self._base, self._database, self._fault = base, database, fault
+        self._added = False
+
+    def __enter__(self) -> "TradingTransaction":
+        """Begin."""
+        self._database.begin()
+        return self
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        """Commit, or leave everything as it was."""
+        added = self._added and kind is None
+        try:
+            if added:
+                self._fault("journal.before-commit")
+            if kind is None:
+                self._database.commit()
+        finally:
+            self._database.end()
+        if added:
+            self._fault("journal.after-commit")
 
     def head(self) -> tuple[int, str]:
         """Return the number and the chain of the last entry, (0, "") without any."""
-        rows = self._statements.select(_HEAD, self._base, self._base + ROOM)
+        rows = self._database.select(_HEAD, self._base, self._base + ROOM)
         return (int(rows[0][0]) - self._base, str(rows[0][1])) if rows else (0, GENESIS)
 
     def read(self, after: int) -> list[Entry]:
         """Return the entries behind a number, in order."""
-        return list(_pages(self._statements, self._base, after, None))
+        return list(_pages(self._database, self._base, after, None))
 
     def append(self, entries: Sequence[Entry]) -> None:
         """Add entries."""
         base = self._base
-        self._statements.insert(
+        self._database.insert(
             _ADD, [(base + one.number, one.at, one.kind, one.subject, one.body.decode(), one.chain) for one in entries]
         )
-        self.added += len(entries)
+        self._added = True
 
 
 class TradingLog:
@@ -99,21 +119,12 @@ class TradingLog:
         Ledger.open(home).close()  # migrates where needed
         return cls(name, _SqliteStatements(home))
 
-    @contextmanager
-    def write(self, fault: Fault) -> Iterator[TradingTransaction]:
-        """Begin a writing transaction, which excludes every other writer, of this process or another.
+    def write(self, fault: Fault) -> TradingTransaction:
+        """Return a writing transaction, which excludes every other writer, of this process or another.
 
-        What was appended is on the disk when the block ends without an exception; otherwise nothing is. `fault` is told
-        journal.before-commit and journal.after-commit where something was appended.
+        `fault` is told journal.before-commit and journal.after-commit where something was appended.
         """
-        with self._database.transaction() as commit:
-            transaction = TradingTransaction(self._base, self._database)
-            yield transaction
-            if transaction.added:
-                fault("journal.before-commit")
-            commit()
-        if transaction.added:
-            fault("journal.after-commit")
+        return TradingTransaction(self._base, self._database, fault)
 
     def read(self, after: int = 0, subject: str | None = None) -> Iterator[Entry]:
         """Yield the committed entries behind a number, in order; `subject` chooses those about one order or intent."""
@@ -136,12 +147,15 @@ def _number_of(database: "_SqliteStatements | _ServerStatements", name: str) -> 
     """Return a journal's number, giving it one if it is new."""
     found = database.select(_NAMED, name)
     if not found:
-        with database.transaction() as commit:
+        database.begin()
+        try:
             found = database.select(_NAMED, name)  # somebody else may have been faster
             if not found:
                 found = [(int(database.select(_LAST)[0][0] or 0) + 1,)]
                 database.insert(_NAME, [(found[0][0], name)])
-            commit()
+            database.commit()
+        finally:
+            database.end()
     return int(found[0][0])
 
 
@@ -170,38 +184,40 @@ class _SqliteStatements:
         connection = self._raw.driver_connection
         assert connection is not None
         self._connection: sqlite3.Connection = connection
+        self._cursor = connection.cursor()  # one for all: every answer is read whole before the next question
 
-    @contextmanager
-    def transaction(self) -> Iterator[Callable[[], object]]:
-        connection = self._connection
-        with translated(self._place):
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield lambda: connection.execute("COMMIT")
-            finally:
-                if connection.in_transaction:  # something failed on the way: nothing of it stays
-                    connection.rollback()
+    def begin(self) -> None:
+        with Translated(self._place):
+            self._cursor.execute("BEGIN IMMEDIATE")
+
+    def commit(self) -> None:
+        with Translated(self._place):
+            self._cursor.execute("COMMIT")
+
+    def end(self) -> None:
+        if self._connection.in_transaction:  # something failed on the way: nothing of it stays
+            self._connection.rollback()
 
     def select(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
-        with translated(self._place):
-            return self._connection.execute(statement, values).fetchall()
+        with Translated(self._place):
+            found: list[tuple[Any, ...]] = self._cursor.execute(statement, values).fetchall()
+        return found
 
     def insert(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
-        self._connection.executemany(statement, rows)
+        with Translated(self._place):
+            self._cursor.executemany(statement, rows)
 
     def make_room(self, size: int) -> None:
-        connection = self._connection
-        with translated(self._place):
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                connection.execute("CREATE TABLE room (filler)")
-                connection.execute("INSERT INTO room VALUES (zeroblob(?))", (size,))
-                connection.execute("DROP TABLE room")
-                connection.execute("COMMIT")
-            finally:
-                if connection.in_transaction:
-                    connection.rollback()
-            connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
+        self.begin()
+        try:
+            with Translated(self._place):
+                self._cursor.execute("CREATE TABLE room (filler)")
+                self._cursor.execute("INSERT INTO room VALUES (zeroblob(?))", (size,))
+                self._cursor.execute("DROP TABLE room")
+            self.commit()
+        finally:
+            self.end()
+        self.select("PRAGMA wal_checkpoint(RESTART)")
 
     def close(self) -> None:
         self._raw.close()
@@ -224,14 +240,16 @@ class _ServerStatements:
             self.close()
             raise
 
-    @contextmanager
-    def transaction(self) -> Iterator[Callable[[], object]]:
-        connection = self._run(self._begin())
-        self._connection = connection
-        try:
-            yield lambda: self._run(connection.commit())
-        finally:
-            self._connection = None
+    def begin(self) -> None:
+        self._connection = self._run(self._begin())
+
+    def commit(self) -> None:
+        assert self._connection is not None
+        self._run(self._connection.commit())
+
+    def end(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
             with contextlib.suppress(Exception):  # the transaction's own error says more than that of ending it
                 self._run(connection.close())
 
@@ -253,7 +271,7 @@ class _ServerStatements:
         self._loop.close()
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
-        with translated(self._place):
+        with Translated(self._place):
             return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     async def _prepare(self, *, durable: bool) -> None:

@@ -144,14 +144,14 @@ class Account:
         order.prepared, order.order_id = event.order, event.order.order_id
         order.expires_at = event.order.expires_at or order.expires_at
         self.by_id[order.order_id] = order
-        self._touch(order, event.at)
+        order.updated_at = max(order.updated_at, event.at)  # neither money nor shares follow from the bytes
 
     def _sending(self, event: ev.Sending) -> None:
         order = self.order(event.order_id)
         if order.state is not OrderState.UNKNOWN:  # sent again: the uncertainty about the earlier attempt remains
             order.state = step(order.state, OrderState.SENDING)
         order.sent_at, order.attempts = event.at, order.attempts + 1
-        self._touch(order, event.at)
+        order.updated_at = max(order.updated_at, event.at)
 
     def _unsure(self, event: ev.Unsure) -> None:
         order = self.order(event.order_id)

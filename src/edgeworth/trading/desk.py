@@ -9,6 +9,7 @@ every order that may still be filled, unknown ones in full.
 
 from bisect import bisect_right
 from collections.abc import Callable, Container
+from functools import lru_cache
 from itertools import islice
 from typing import Final, NamedTuple, Protocol
 
@@ -28,6 +29,7 @@ from edgeworth.trading.stages import Ladder, Standing
 
 EQUITY_NOTE: Final = "equity"
 _NOTED_RISE: Final = 1_000  # a peak is written down when it has risen by a thousandth
+_SAME: Final = 1_000  # microseconds for which what was allowed need not be thought through again
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,7 +85,7 @@ class Baselines(msgspec.Struct, frozen=True, kw_only=True):
         note = account.notes.get(EQUITY_NOTE)
         if note is None:
             return None
-        found, paid_in = msgspec.json.decode(note, type=Baselines), account.ledger["deposits"]
+        found, paid_in = _baselines(note), account.ledger["deposits"]
         moved = paid_in - found.deposits_e6
         return Baselines(
             day=found.day, start_e6=found.start_e6 + moved, peak_e6=found.peak_e6 + moved, deposits_e6=paid_in
@@ -92,6 +94,16 @@ class Baselines(msgspec.Struct, frozen=True, kw_only=True):
     def note(self) -> str:
         """Return what to write down."""
         return msgspec.json.encode(self).decode()
+
+
+@lru_cache(maxsize=4)
+def _baselines(note: str) -> Baselines:
+    return msgspec.json.decode(note, type=Baselines)
+
+
+@lru_cache(maxsize=256)  # strategies: asked for every intent, changed by few ticks
+def _standing(note: str) -> Standing:
+    return msgspec.json.decode(note, type=Standing)
 
 
 def rebased(account: Account, now: Micros, equity_e6: int) -> str | None:
@@ -128,17 +140,31 @@ class RiskDesk:
         self._in_order = True
 
     def check(self, intent: Intent, world: World) -> Check:
-        """Return the check for `Journal.reserve`; it never raises: a failure denies, and calls for a halt."""
+        """Return the check for `Journal.reserve`; it never raises: a failure denies, and calls for a halt.
+
+        What it allowed it allows again, within a millisecond, as long as the journal is where it was: nothing that it
+        looks at can have changed but marks and the time, and neither by more than if it had been asked once.
+        """
+
+        last: tuple[Account, int, Micros, Verdict] | None = None
 
         def decide(account: Account) -> Verdict:
+            nonlocal last
+            now = self.clock.now()
+            if last is not None and last[0] is account and last[1] == account.count and 0 <= now - last[2] <= _SAME:
+                return last[3]
             try:
-                self.decision = check(intent, self.view(account, intent), world, self.limits)
+                decision = check(intent, self.view(account, intent), world, self.limits)
             except Exception as error:  # noqa: BLE001 - whatever risk stumbles over, the answer is no and a halt
-                self.decision = failed(error)
-            if not self.decision.allowed:
-                return Verdict(intent=None, code=self.decision.code.value, text=self.decision.text)
-            smaller = msgspec.structs.replace(intent, shares_e6=SharesE6(self.decision.shares_e6))
-            return Verdict(intent=smaller)
+                decision = failed(error)
+            self.decision = decision
+            if not decision.allowed:
+                return Verdict(intent=None, code=decision.code.value, text=decision.text)
+            smaller = intent
+            if decision.shares_e6 != intent.shares_e6:
+                smaller = msgspec.structs.replace(intent, shares_e6=SharesE6(decision.shares_e6))
+            last = account, account.count, now, Verdict(intent=smaller)
+            return last[3]
 
         return decide
 
@@ -183,7 +209,7 @@ class RiskDesk:
 
     def _standing(self, account: Account, strategy: str) -> Standing:
         note = account.notes.get(stage_note(strategy))
-        return msgspec.json.decode(note, type=Standing) if note else Standing(strategy=strategy)
+        return _standing(note) if note else Standing(strategy=strategy)
 
     def _sent(self, account: Account, now: Micros) -> tuple[int, int]:
         """Return how many orders were made in the last minute and hour; the newest come last."""

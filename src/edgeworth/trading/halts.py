@@ -7,7 +7,7 @@ with its cause, its reason and who may lift it. A restart reads the rows back an
     HALTED -> REDUCING -> ACTIVE     by lifting one: by an operator; by the machine only where the halt says so
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Final
 
@@ -118,18 +118,22 @@ def standing(rows: Iterable[Halt | Lift]) -> tuple[Halt, ...]:
     return tuple(found.values())
 
 
-def concerning(halts: Iterable[Halt], strategy: str, market_no: int) -> tuple[Halt, ...]:
+def concerning(halts: Sequence[Halt], strategy: str, market_no: int) -> tuple[Halt, ...]:
     """Return the halts that stand in the way of one strategy in one market, the most severe first."""
+    if not halts:
+        return ()
     scopes = (EVERYTHING, f"strategy:{strategy}", f"market:{market_no}")
     found = [halt for halt in halts if halt.scope in scopes]
     return tuple(sorted(found, key=lambda halt: -halt.state.severity))
 
 
-def state_of(halts: Iterable[Halt]) -> TradingState:
+def state_of(halts: Sequence[Halt]) -> TradingState:
     """Return the most severe state among halts, ACTIVE without any."""
-    return max((halt.state for halt in halts), key=lambda state: state.severity, default=TradingState.ACTIVE)
+    if not halts:
+        return TradingState.ACTIVE
+    return max((halt.state for halt in halts), key=lambda state: state.severity)
 
 
-def overall(halts: Iterable[Halt]) -> TradingState:
+def overall(halts: Sequence[Halt]) -> TradingState:
     """Return the state of the whole account; a halt of one strategy or market does not count."""
-    return state_of(halt for halt in halts if halt.scope == EVERYTHING)
+    return state_of([halt for halt in halts if halt.scope == EVERYTHING]) if halts else TradingState.ACTIVE

@@ -141,8 +141,8 @@ class Journal(Protocol):
     def flush(self) -> None:
         """Commit what waits for a commit, such as denials, which are many and move nothing."""
 
-    def refresh(self) -> None:
-        """Take in what another process has written since."""
+    def refresh(self, recent: int = 0) -> None:
+        """Take in what another process has written since; not if all up to `recent` microseconds ago is known."""
 
     def record_money(self, *events: "MoneyEvent") -> None:
         """Record what moved money or shares outside orders, in one transaction."""
@@ -169,6 +169,7 @@ class ChainedJournal:
         self._clock = clock
         self._account: Account | None = None
         self._number, self._chain = 0, GENESIS
+        self._read_at = Micros(0)  # all that was written until then is known
         self._denied: list[ev.Denied] = []
         self._waiting: list[ev.Event] = []
 
@@ -330,9 +331,12 @@ class ChainedJournal:
         if self._denied or self._waiting:
             self._transact(lambda _account: [], flush=True)
 
-    def refresh(self) -> None:
-        """Take in what another process has written since; costs one small read."""
-        self._catch_up(self.log.read(self._number))
+    def refresh(self, recent: int = 0) -> None:
+        """Take in what another process has written since; not if all up to `recent` microseconds ago is known."""
+        now = self._clock.now()
+        if not (recent and 0 <= now - self._read_at <= recent):
+            self._catch_up(self.log.read(self._number))
+            self._read_at = now
 
     def explain(self, intent_id: str) -> list[ev.Event]:
         """Return every event about an intent and its order, in order."""
@@ -389,7 +393,7 @@ class ChainedJournal:
             # whether the commit took place is not known here: the log knows
             self._account, self._number, self._chain = None, 0, GENESIS
             raise
-        self._number, self._chain = number, chain
+        self._number, self._chain, self._read_at = number, chain, self._clock.now()
         if found:
             self._denied, self._waiting = [], []
 

@@ -309,17 +309,19 @@ def _buy(intent: Intent, view: RiskView, world: World, limits: Limits) -> Decisi
     price, fee, takes = intent.price_e4, fee_terms(intent), _takes(intent, world)
     shares, tightest = int(intent.shares_e6), RiskCode.MIN_SIZE
     shrunk: list[RiskCode] = []
+    reserve = reserve_e6(price, shares, fee)
     for code, room in _rooms(intent, view, world, limits):
-        if reserve_e6(price, shares, fee) > room:
+        if reserve > room:
             shares, tightest = affordable_e6(room, price, fee), code
+            reserve = reserve_e6(price, shares, fee)
             shrunk.append(code)
     offered = _offered(intent, world, limits) if takes else shares
     if offered < shares:
         shares, tightest = offered, RiskCode.DEPTH
+        reserve = reserve_e6(price, shares, fee)
         shrunk.append(RiskCode.DEPTH)
     if shares <= 0 or _too_small(intent, shares, takes=takes):
         return _deny(tightest, asked=intent.shares_e6, allowed=shares, smallest=intent.instrument.min_size_e6)
-    reserve = reserve_e6(price, shares, fee)
     return Decision(code=RiskCode.ALLOWED, shares_e6=shares, reserve_e6=reserve, shrunk_by=tuple(shrunk))
 
 

@@ -89,12 +89,11 @@ class Direct:
         return found
 
     async def _exchange(self, connection: "_Connection", request: bytes, url: str) -> Payload:
+        answer = connection.ask(request, self._limits.max_bytes)  # first of all; timers and words can follow
         place = url.partition("://")[2]
         try:
-            async with asyncio.timeout(self._limits.whole_s) as timer:
-                answer = connection.ask(request, self._limits.max_bytes)
-                begun = asyncio.get_running_loop().time()
-                timer.reschedule(begun + self._limits.read_s)
+            begun = connection.loop.time()
+            async with asyncio.timeout_at(begun + self._limits.read_s) as timer:
                 await connection.begun
                 timer.reschedule(begun + self._limits.whole_s)
                 status, lines, content = await answer
@@ -183,12 +182,13 @@ def _kept_s(stated: str) -> float:
     return _KEPT_S
 
 
-def _readable(file: int) -> bool:
+def _watch(file: int) -> Callable[[], bool]:
+    """Return what tells whether something can be read now."""
     if not hasattr(select, "poll"):  # Windows
-        return bool(select.select([file], [], [], 0)[0])
+        return lambda: bool(select.select([file], [], [], 0)[0])
     poll = select.poll()
     poll.register(file, select.POLLIN)
-    return bool(poll.poll(0))
+    return lambda: bool(poll.poll(0))
 
 
 class _TooLargeError(Exception):
@@ -206,6 +206,7 @@ class _Connection(asyncio.Protocol):
         self.begun: asyncio.Future[None] = self.loop.create_future()
         self.idle_since, self.kept_s = 0.0, _KEPT_S
         self._http = h11.Connection(h11.CLIENT)
+        self._readable: Callable[[], bool] = lambda: False
         self._transport: asyncio.Transport | None = None
         self._answer: asyncio.Future[_Answer] | None = None
         self._head: h11.Response | None = None
@@ -221,12 +222,13 @@ class _Connection(asyncio.Protocol):
         """Tell whether another request may be written: nothing, not even an end, has come since the last answer."""
         if not self.open or self._transport is None:
             return False
-        return not _readable(self._transport.get_extra_info("socket").fileno())
+        return not self._readable()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Remember the transport; asyncio has turned off Nagle's delay."""
         assert isinstance(transport, asyncio.Transport)
         self._transport, self.idle_since = transport, self.loop.time()
+        self._readable = _watch(transport.get_extra_info("socket").fileno())
         self._prepare()
 
     def ask(self, request: bytes, most: int) -> "asyncio.Future[_Answer]":

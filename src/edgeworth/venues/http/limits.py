@@ -9,6 +9,7 @@ group's and its host's. Sources: the venues' rate-limit pages, 2026.
 import asyncio
 import math
 from collections import deque
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -217,6 +218,8 @@ class Limiter:
         self._clock = clock
         self._buckets = {name: Bucket(rate, limits.share, limits.burst) for name, rate in limits.documented.items()}
         self._queues: dict[str, asyncio.Lock] = {}
+        self._queued: dict[str, int] = {}
+        self._draws: dict[str, list[tuple[Bucket, int]]] = {}
 
     def micros(self) -> int:
         """Return the monotonic clock in microseconds."""
@@ -224,19 +227,35 @@ class Limiter:
 
     async def acquire(self, route: str) -> float:
         """Wait until a call of this route may leave, take its tokens and return the seconds waited."""
-        draws = ROUTES[route]
-        queue = self._queues.setdefault(route, asyncio.Lock())
+        draws = self._draws.get(route)
+        if draws is None:
+            draws = self._draws[route] = [(self._buckets[draw.bucket], draw.cost) for draw in ROUTES[route]]
         begun = self.micros()
-        async with queue:
-            while True:
-                now = self.micros()
-                wait = max(self._buckets[draw.bucket].wait(now, draw.cost) for draw in draws)
-                if wait <= 0:
-                    break
-                await self._clock.sleep(wait / SECOND)
-            for draw in draws:
-                self._buckets[draw.bucket].take(now, draw.cost)
-        return (now - begun) / SECOND
+        if not self._queued.get(route) and self._take(draws, begun) <= 0:  # nobody is before us
+            return 0.0
+        queue = self._queues.setdefault(route, asyncio.Lock())
+        self._queued[route] = self._queued.get(route, 0) + 1
+        try:
+            async with queue:
+                while True:
+                    now = self.micros()
+                    wait = self._take(draws, now)
+                    if wait <= 0:
+                        return (now - begun) / SECOND
+                    await self._clock.sleep(wait / SECOND)
+        finally:
+            self._queued[route] -= 1
+
+    @staticmethod
+    def _take(draws: Sequence[tuple[Bucket, int]], now: int) -> int:
+        """Take all tokens of a call if all are there; returns the microseconds to wait before trying again."""
+        longest = 0
+        for bucket, cost in draws:
+            longest = max(longest, bucket.wait(now, cost))
+        if longest <= 0:
+            for bucket, cost in draws:
+                bucket.take(now, cost)
+        return longest
 
     def blocked_for(self, route: str) -> float:
         """Return the seconds the venue's own word still keeps this route from being called."""

@@ -155,9 +155,9 @@ def _listed(fields: tuple[Field, ...]) -> list[dict[str, str]]:
 
 def _struct(order: OrderData) -> bytes:
     numbers = (order.token, order.maker_e6, order.taker_e6, int(not order.is_buy), order.signature_type)
-    head = _text(ORDER_TYPE) + _word(order.salt) + _address(order.maker) + _address(order.signer)
-    body = b"".join(map(_word, (*numbers, order.timestamp)))
-    return keccak256(head + body + _bytes32(order.metadata) + _bytes32(order.builder))
+    head = (_text(ORDER_TYPE), _word(order.salt), _address(order.maker), _address(order.signer))
+    tail = (_word(order.timestamp), _bytes32(order.metadata), _bytes32(order.builder))
+    return keccak256(b"".join((*head, *map(_word, numbers), *tail)))
 
 
 @lru_cache(maxsize=16)
@@ -179,6 +179,7 @@ def _word(value: int) -> bytes:
     return value.to_bytes(32, "big")
 
 
+@lru_cache(maxsize=64)
 def _address(text: str) -> bytes:
     raw = bytes.fromhex(text.removeprefix("0x"))
     if len(raw) != 20:
@@ -186,6 +187,7 @@ def _address(text: str) -> bytes:
     return bytes(12) + raw
 
 
+@lru_cache(maxsize=64)
 def _bytes32(text: str) -> bytes:
     raw = bytes.fromhex(text.removeprefix("0x"))
     if len(raw) != 32:
