@@ -1,18 +1,21 @@
 """The bot itself: from a decision to its bytes on a loopback socket, a tick over 300 markets, and orders a second.
 
 Decide to bytes: the bot's own way from a finished decision (recording, check, signed bytes, check and reservation,
-commitment, the last look, the client and its queues) to the first byte of the order at the socket of a server in this
-process. The yardstick is one durable commit (WAL, synchronous=FULL) of as many bytes by sqlite3 alone, on the same
-file system, taken in turn. The tick: books given, features of the shipped rules and of one that speaks about every
-market, opinions, sizes, checks, recording and commitment; every order is denied by the last check, so that nothing is
-sent.
+commitment, the last look, the client and its queues) to the arrival of the order's first bytes at the socket of a
+server in this process, as the kernel stamps it. The yardstick is one durable commit (WAL, synchronous=FULL) of as many
+bytes by sqlite3 alone, on the same file system, taken in turn. The tick: books given, features of the shipped rules and
+of one that speaks about every market, opinions, sizes, checks, recording and commitment; every order is denied by the
+last check, so that nothing is sent.
 
 nautilus_trader publishes 49 us for a submission by its Rust client and 44 us for a signature; nothing durable is
 committed before it sends.
 """
 
 import asyncio
+import socket
 import sqlite3
+import struct
+import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -42,7 +45,7 @@ from edgeworth.core.orders import (
 from edgeworth.core.panel import UNKNOWN_TIME, Panel
 from edgeworth.core.paths import Home
 from edgeworth.core.random import stream
-from edgeworth.core.units import DAY, MINUTE, Micros, PriceE4, SharesE6, UsdE6
+from edgeworth.core.units import DAY, MINUTE, SECOND, Micros, PriceE4, SharesE6, UsdE6
 from edgeworth.engine.types import EngineConfig
 from edgeworth.engine.walk import make_limits
 from edgeworth.forecasting.speaking import RuleSpeaker
@@ -68,7 +71,8 @@ from edgeworth.trading.ticks import Tick
 from edgeworth.trading.watched import Directory, Watched
 from edgeworth.venues.endpoints import Endpoints
 from edgeworth.venues.http.client import HttpClient
-from edgeworth.venues.http.limits import Limiter
+from edgeworth.venues.http.limits import DOCUMENTED, Rate
+from edgeworth.venues.http.limits import Limits as HttpLimits
 from edgeworth.venues.polymarket.orders import Account, ClobVenue
 from edgeworth.venues.polymarket.signing import OrderSigner, Unsigned, make_wallet, sandbox_signer
 from edgeworth.venues.polymarket.user_stream import Credentials
@@ -78,6 +82,7 @@ PEER = "one sqlite3 commit, FULL"
 NAUTILUS = "nautilus_trader, submit, as published (Rust, nothing durable)"
 NAUTILUS_MS = 0.049
 WARM, BETWEEN = 20, 10
+_STAMP = 35  # Linux: SO_TIMESTAMPNS, which Python does not name
 GOAL_TICK_MS = 100.0
 TEXTS = (
     ("Will Bitcoin be above ${n},000 on December {d}?", ("crypto", "bitcoin")),
@@ -110,44 +115,60 @@ def a_rule(most: float) -> Any:
 
 
 class Server:
-    """An order service that takes every order and forgets it; `heard` is when the first byte of the last one came."""
+    """An order service that takes every order and forgets it; `heard` is when the last one was on the wire (UTC, us).
 
-    def __init__(self) -> None:
-        self.heard = 0.0
+    That is the kernel's own stamp of the first bytes' arrival where it gives one (Linux), else when they were read.
+    Read they are only when the client waits, because both live in one thread.
+    """
+
+    def __init__(self, clock: SystemClock) -> None:
+        self.clock, self.heard = clock, 0
         self.names: dict[bytes, str] = {}
-        self.port = 0
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self.socket.getsockname()[1])
+        self.open: list[socket.socket] = [self.socket]
+        self.loop = asyncio.get_running_loop()
+        self.socket.setblocking(False)
+        self.loop.add_reader(self.socket, self.accept)
 
-    async def open(self) -> asyncio.Server:
-        server = await asyncio.get_running_loop().create_server(lambda: Connected(self), "127.0.0.1", 0)
-        self.port = server.sockets[0].getsockname()[1]
-        return server
+    def accept(self) -> None:
+        """Take one connection."""
+        made, _ = self.socket.accept()
+        made.setblocking(False)
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if sys.platform == "linux":
+            made.setsockopt(socket.SOL_SOCKET, _STAMP, 1)
+        self.open.append(made)
+        self.loop.add_reader(made, self.read, made, bytearray())
 
-
-class Connected(asyncio.Protocol):
-    """One connection of a client."""
-
-    def __init__(self, server: Server) -> None:
-        self.server, self.data = server, b""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        if not self.data:
-            self.server.heard = time.perf_counter()
-        self.data += data
-        body = self.data.partition(b"\r\n\r\n")[2]
-        name = self.server.names.get(body)  # None until all of it is there
+    def read(self, connection: socket.socket, data: bytearray) -> None:
+        """Take in bytes; answer when an order is whole."""
+        found, notes, _, _ = connection.recvmsg(1 << 16, 256)
+        if not found:
+            self.loop.remove_reader(connection)
+            return
+        if not data:
+            stamps = [value for _, kind, value in notes if kind == _STAMP]
+            seconds, rest = struct.unpack("qq", stamps[0]) if stamps else (0, self.clock.now() * 1_000)
+            self.heard = seconds * SECOND + rest // 1_000
+        data += found
+        body = bytes(data).partition(b"\r\n\r\n")[2]
+        name = self.names.get(body)  # None until all of it is there
         if name is None:
             return
-        self.data = b""
+        data.clear()
         answer = msgspec.json.encode(
             {"errorMsg": "", "orderID": name, "status": "live", "success": True, "takingAmount": "",
              "makingAmount": ""}
         )  # fmt: skip
         start = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
-        self.transport.write(start % len(answer) + answer)
+        connection.send(start % len(answer) + answer)
+
+    def close(self) -> None:
+        """Close everything."""
+        for one in self.open:
+            self.loop.remove_reader(one)
+            one.close()
 
 
 class Venue(ClobVenue):
@@ -319,9 +340,11 @@ class Yardstick:
 
 async def sending(folder: Path, signer: OrderSigner, count: int) -> tuple[list[float], list[float], float]:
     """Return the seconds of decisions to bytes, of commits taken in turn, and of an order on average."""
-    server, clock = Server(), SystemClock()
-    listening = await server.open()
-    http = HttpClient(Endpoints.sandbox(f"http://127.0.0.1:{server.port}"), clock, seed=1)
+    clock = SystemClock()
+    server = Server(clock)
+    free = {name: Rate(10**6, rate.seconds) for name, rate in DOCUMENTED.items()}  # rates are no matter of this program
+    limits = HttpLimits(share=1.0, documented=free)
+    http = HttpClient(Endpoints.sandbox(f"http://127.0.0.1:{server.port}"), clock, limits=limits, seed=1)
     account = Account(make_wallet(signer.address), Credentials("key", "c2VjcmV0", "pass"))
     venue = Venue(http, signer, account, name="loopback")
     venue.server = server
@@ -338,16 +361,15 @@ async def sending(folder: Path, signer: OrderSigner, count: int) -> tuple[list[f
             for order in list(bot.account.open.values()):
                 bot.parts.journal.record_ended(order.order_id, "cancelled", "bench")
             await manager.reconcile()
-            http.limiter = Limiter(http.limits, clock)  # the venue's rates are no matter of this program
         line = a_line(bot, number)
-        begun = time.perf_counter()
+        begun = clock.now()  # the clock of the kernel's stamps
         await bot.carry_out(line)
-        whole += time.perf_counter() - begun
-        ours.append(server.heard - begun)
+        whole += (clock.now() - begun) / SECOND
+        ours.append((server.heard - begun) / SECOND)
         theirs.append(yardstick.commit())
     assert bot.outcomes == {"allowed": WARM + count}, bot.outcomes
     await http.close()
-    listening.close()
+    server.close()
     return ours[WARM:], theirs[WARM:], whole / (WARM + count)
 
 

@@ -18,6 +18,6 @@ def stream(seed: int, *names: str | int) -> "np.random.Generator":
 
 def bits(count: int, seed: int, *names: str | int) -> int:
     """Return one draw of `count` bits, at most 256, where a stream for a single number would cost 60 us."""
-    text = "/".join(str(part) for part in (seed, *names))
+    text = "/".join(map(str, (seed, *names)))
     found = int.from_bytes(hashlib.sha256(text.encode()).digest()[: -(-count // 8)], "little")
     return found & ((1 << count) - 1)

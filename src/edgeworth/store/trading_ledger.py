@@ -31,6 +31,8 @@ _LOCK: Final = 0x7472616465  # PostgreSQL's advisory lock that a writer of any j
 ROOM: Final = 2**40  # entries a journal has room for
 _PAGE: Final = 5_000
 _ROOM_BYTES: Final = 4_000_000  # what SQLite lets the log grow to before it starts again from the beginning
+_TIDY_COMMITS: Final = 100
+_LATE_PAGES: Final = 4_000  # beyond it SQLite tidies within a commit, should nobody have found the time
 _COLUMNS: Final = "entry_no, at, kind, subject, body, chain"
 _BEHIND: Final = f"SELECT {_COLUMNS} FROM trading_events WHERE entry_no > ? AND entry_no < ?"  # noqa: S608
 _READ: Final = f"{_BEHIND} ORDER BY entry_no LIMIT {_PAGE}"
@@ -138,6 +140,13 @@ class TradingLog:
         """
         self._database.make_room(_ROOM_BYTES)
 
+    def tidy(self) -> None:
+        """Carry what the write-ahead log of a file holds into the file, now and then; costs a millisecond or two.
+
+        SQLite would do it within a commit, which an order may be waiting for.
+        """
+        self._database.tidy()
+
     def close(self) -> None:
         """Release the connection."""
         self._database.close()
@@ -184,6 +193,8 @@ class _SqliteStatements:
         connection = self._raw.driver_connection
         assert connection is not None
         self._connection: sqlite3.Connection = connection
+        connection.execute(f"PRAGMA wal_autocheckpoint={_LATE_PAGES}")
+        self._commits = 0
         self._cursor = connection.cursor()  # one for all: every answer is read whole before the next question
 
     def begin(self) -> None:
@@ -193,6 +204,7 @@ class _SqliteStatements:
     def commit(self) -> None:
         with Translated(self._place):
             self._cursor.execute("COMMIT")
+        self._commits += 1
 
     def end(self) -> None:
         if self._connection.in_transaction:  # something failed on the way: nothing of it stays
@@ -218,6 +230,11 @@ class _SqliteStatements:
         finally:
             self.end()
         self.select("PRAGMA wal_checkpoint(RESTART)")
+
+    def tidy(self) -> None:
+        if self._commits >= _TIDY_COMMITS:
+            self._commits = 0
+            self.select("PRAGMA wal_checkpoint(PASSIVE)")  # does what it can beside other readers and writers
 
     def close(self) -> None:
         self._raw.close()
@@ -262,6 +279,9 @@ class _ServerStatements:
 
     def make_room(self, size: int) -> None:
         """Do nothing: a server keeps its logs at their size."""
+
+    def tidy(self) -> None:
+        """Do nothing: a server does its upkeep beside us."""
 
     def close(self) -> None:
         with contextlib.suppress(Exception):  # a server that is gone has nothing left to release

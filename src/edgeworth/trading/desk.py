@@ -26,6 +26,7 @@ from edgeworth.trading.limits import Limits
 from edgeworth.trading.order import Order
 from edgeworth.trading.risk import Decision, Exposure, RiskView, World, check, failed
 from edgeworth.trading.stages import Ladder, Standing
+from edgeworth.trading.states import OPEN
 
 EQUITY_NOTE: Final = "equity"
 _NOTED_RISE: Final = 1_000  # a peak is written down when it has risen by a thousandth
@@ -195,7 +196,7 @@ class RiskDesk:
             day_start_e6=base.start_e6,
             peak_e6=max(base.peak_e6, equity),
             exposure=self._exposure(account, intent),
-            open_orders=sum(order.is_open for order in account.open.values()),
+            open_orders=sum([order.state in OPEN for order in account.open.values()]),
             orders_minute=minute,
             orders_hour=hour,
             confirmed_e6=account.sellable_e6(token) + offered,
@@ -246,17 +247,20 @@ class RiskDesk:
 
     def stakes(self, account: Account) -> list[Stake]:
         """Return everything at stake: positions at cost, and reserves of purchases that may still be filled."""
-        owners = self._owned(account)
-        found = [
-            Stake(self._group_of(token), max(position.cost_e6, 0), owners.get(token, ()))
-            for token, position in account.ledger.positions.items()
-            if position.shares_e6
-        ]
+        found = self._positions_at_stake(account)
         for order in account.open.values():
             if order.intent.is_buy:
                 group = self.directory.group(order.intent.instrument.market_no)
                 found.append(Stake(group, order.reserved_e6, (order.intent.strategy,)))
         return found
+
+    def _positions_at_stake(self, account: Account) -> list[Stake]:
+        owners = self._owned(account)
+        return [
+            Stake(self._group_of(token), max(position.cost_e6, 0), owners.get(token, ()))
+            for token, position in account.ledger.positions.items()
+            if position.shares_e6
+        ]
 
     def _group_of(self, token: str) -> Group | None:
         leg = self.directory.leg(token)
@@ -266,7 +270,16 @@ class RiskDesk:
         """Add up what is at stake around an intent. A token nobody knows counts everywhere."""
         own = self.directory.group(intent.instrument.market_no)
         market = event = category = strategy = total = 0
-        for group, money, owners in self.stakes(account):
+        for order in account.open.values():  # as in `stakes`, for there are many
+            wanted, money = order.intent, order.reserved_e6
+            if wanted.is_buy and money:
+                other = self.directory.group(wanted.instrument.market_no)
+                total += money
+                market += money if other.market_no == own.market_no else 0
+                event += money if other.event_no == own.event_no else 0
+                category += money if other.category == own.category else 0
+                strategy += money if wanted.strategy == intent.strategy else 0
+        for group, money, owners in self._positions_at_stake(account):
             total += money
             market += money if group is None or group.market_no == own.market_no else 0
             event += money if group is None or group.event_no == own.event_no else 0

@@ -75,6 +75,9 @@ class Log(Protocol):
     def read(self, after: int = 0, subject: str | None = None) -> Iterator[Entry]:
         """Yield the committed entries behind a number, in order; `subject` chooses those about one order or intent."""
 
+    def tidy(self) -> None:
+        """Do now what would otherwise delay a later transaction; asked where no order waits."""
+
     def close(self) -> None:
         """Release what the log holds."""
 
@@ -139,7 +142,7 @@ class Journal(Protocol):
         """Record a named fact that survives a restart; "" removes it. With `wait` it goes with the next event."""
 
     def flush(self) -> None:
-        """Commit what waits for a commit, such as denials, which are many and move nothing."""
+        """Commit what waits for a commit, such as denials, which are many and move nothing; do the log's upkeep."""
 
     def refresh(self, recent: int = 0) -> None:
         """Take in what another process has written since; not if all up to `recent` microseconds ago is known."""
@@ -327,9 +330,10 @@ class ChainedJournal:
         return self.log.read(after, subject)
 
     def flush(self) -> None:
-        """Commit what waits for a commit."""
+        """Commit what waits for a commit, and let the log do its upkeep: nothing is about to be sent."""
         if self._denied or self._waiting:
             self._transact(lambda _account: [], flush=True)
+        self.log.tidy()
 
     def refresh(self, recent: int = 0) -> None:
         """Take in what another process has written since; not if all up to `recent` microseconds ago is known."""
@@ -495,6 +499,9 @@ class MemoryLog:
     def read(self, after: int = 0, subject: str | None = None) -> Iterator[Entry]:
         """Yield the committed entries behind a number."""
         return iter([one for one in self.disk.entries[after:] if subject is None or one.subject == subject])
+
+    def tidy(self) -> None:
+        """Do nothing."""
 
     def close(self) -> None:
         """Do nothing."""

@@ -80,6 +80,7 @@ class Recorder:
 
     def __init__(self, folder: Path | None) -> None:
         self.folder = folder
+        self._path = "" if folder is None else str(folder / TICKS)
         self._file = -1
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -91,7 +92,7 @@ class Recorder:
         """
         if self.folder is None:
             return
-        path, line = self.folder / TICKS, body + b"\n"
+        path, line = self._path, body + b"\n"
         try:
             if self._file < 0:
                 plain = getattr(os, "O_BINARY", 0)  # else Windows writes line ends of its own
@@ -101,7 +102,7 @@ class Recorder:
                 os.ftruncate(self._file, os.fstat(self._file).st_size - written)
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
-            raise AccessError("disk-full", f"{path}: {error.strerror or error}", path=str(path)) from error
+            raise AccessError("disk-full", f"{path}: {error.strerror or error}", path=path) from error
 
     def close(self) -> None:
         """Release the file; another line opens it again."""

@@ -160,7 +160,7 @@ class Direct:
 
 def _written(start: str, headers: Mapping[str, str], body: bytes | None) -> bytes:
     """Return a request as it is sent. Without a body it still says so: some servers refuse a POST that does not."""
-    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
     if body is None:
         length = "Content-Length: 0\r\n" if start.startswith("P") else ""
         return f"{start}{lines}{length}\r\n".encode()

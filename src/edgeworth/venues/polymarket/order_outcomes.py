@@ -15,6 +15,8 @@ from edgeworth.core.errors import Fatal, Rejected, Retryable, Unknown, VenueErro
 from edgeworth.venues import answers, convert
 from edgeworth.venues.http.classify import read_problem, retry_after
 from edgeworth.venues.http.wire import Payload
+from edgeworth.venues.polymarket.order_wire import Terms
+from edgeworth.venues.polymarket.typed_data import OrderData
 from edgeworth.venues.polymarket.ws_wire import as_texts, size_e6
 
 TAKEN: Final = frozenset({"live", "matched", "delayed"})
@@ -177,6 +179,19 @@ class Posted(msgspec.Struct, frozen=True, kw_only=True):
         """Its limit; rounding made that of an order to spend dollars a hair too high, never a whole step."""
         cash, shares = (self.maker_e6, self.taker_e6) if self.is_buy else (self.taker_e6, self.maker_e6)
         return cash * 10_000 // shares if self.is_buy else -(-cash * 10_000 // shares)
+
+
+def posted_of(order: OrderData, terms: Terms) -> Posted:
+    """Return what will stand in an order's bytes: what `read_body` finds in them."""
+    return Posted(
+        token=str(order.token),
+        is_buy=order.is_buy,
+        maker_e6=order.maker_e6,
+        taker_e6=order.taker_e6,
+        kind=terms.time_in_force.value,
+        post_only=terms.post_only,
+        owner=terms.owner,
+    )
 
 
 def read_body(body: bytes) -> Posted:

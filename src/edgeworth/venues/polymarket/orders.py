@@ -36,7 +36,7 @@ from edgeworth.venues.polymarket.auth import Requester
 from edgeworth.venues.polymarket.clob_reads import Clob
 from edgeworth.venues.polymarket.order_acts import Restriction, Restrictions, cancelled, refused_act
 from edgeworth.venues.polymarket.order_amounts import LARGEST_SALT, amounts_of, stated_expiry
-from edgeworth.venues.polymarket.order_outcomes import Posted, Taken, read_answer, read_body
+from edgeworth.venues.polymarket.order_outcomes import Posted, Taken, posted_of, read_answer, read_body
 from edgeworth.venues.polymarket.order_wire import Terms, order_body
 from edgeworth.venues.polymarket.presence import Place, place_of
 from edgeworth.venues.polymarket.signing import OrderSigner, Wallet
@@ -86,6 +86,7 @@ class ClobVenue:
         self._requester = Requester(signer.address, account.credentials)
         self.may_send, self._clob = may_send, Clob(http)
         self._offset, self._beat = 0, ""
+        self._made: tuple[bytes, Posted] | None = None
         self._stream: UserStream | None = None
 
     @property
@@ -131,10 +132,12 @@ class ClobVenue:
             post_only=intent.post_only,
         )
         self.reads.know_fee(instrument.token, Fee(instrument.fee_rate_e6, instrument.fee_exponent_e6))
+        body = order_body(order, signature, terms)
+        self._made = body, posted_of(order, terms)
         return PreparedOrder(
             order_id=order_id(order, exchange),
             intent_id=intent.intent_id,
-            body=order_body(order, signature, terms),
+            body=body,
             maker_e6=amounts.maker_e6,
             taker_e6=amounts.taker_e6,
             salt=salt,
@@ -146,7 +149,8 @@ class ClobVenue:
 
         Raises Unknown whenever something may have arrived and nothing proves what became of it.
         """
-        posted = read_body(order.body)
+        made = self._made  # else it is not the last that was made here, or another process made it
+        posted = made[1] if made is not None and made[0] is order.body else read_body(order.body)
         headers = self._sign("POST", "/order", order.body, lambda: self._leave(posted))
         try:
             payload = await self._http.send("POST", "/order", order.body, route="order", headers=headers)
