@@ -6,7 +6,10 @@ Only here is the truth looked at, after the verdicts: a simulated world knows wh
 import dataclasses
 import json
 import shutil
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -94,37 +97,66 @@ def run_demo(
     chosen = find_scenario(scenario)
     home = _fresh(demo_home(config.home), scenario, seed)
     begun = clock.monotonic()
-    world = generate(chosen, seed)
-    truth = world.truth
-    step = _stamp(clock, say, begun, "world", _world_words(truth))
-    if files:
-        _import(home, world.write(home.root / "world"), progress, clock)
-        step = _stamp(clock, say, step, "import", _import_words(home))
-    else:
-        calls = _collect(config, home, (scenario, seed, chosen.end), progress)
-        step = _stamp(clock, say, step, "collect", f"{_stored_words(home)}, in {calls:,} requests to the venue")
+    with _compiling() as compiled:
+        world = generate(chosen, seed)
+        truth = world.truth
+        step = _stamp(clock, say, begun, "world", _world_words(truth))
+        if files:
+            _import(home, world.write(home.root / "world"), progress, clock)
+            step = _stamp(clock, say, step, "import", _import_words(home))
+        else:
+            calls = _collect(config, home, (scenario, seed, chosen.end), progress)
+            step = _stamp(clock, say, step, "collect", f"{_stored_words(home)}, in {calls:,} requests to the venue")
+        compiled(progress)
     result = _backtest(config, home, progress, clock)
     _stamp(clock, say, step, "backtest", f"{len(result.results)} strategies, each with its reverse control")
-    step = clock.monotonic()
+    from edgeworth.app.paper_hour import standing_by
     from edgeworth.research.report import write_report
 
-    report = write_report(result.folder)
-    _stamp(clock, say, step, "report", str(report["html"]))
-    findings = _compare(world, result)
-    step = clock.monotonic()
-    traded = _trade(config, home, world, (scenario, seed), clock) if trade else None
-    if trade:
-        _stamp(clock, say, step, "trade", traded.sentence if traded else "no market of this world was open then")
+    with standing_by() if trade else nullcontext() as bots:  # they load while the report is drawn
+        step = clock.monotonic()
+        report = write_report(result.folder)
+        _stamp(clock, say, step, "report", str(report["html"]))
+        findings = _compare(world, result)
+        step = clock.monotonic()
+        traded = _trade(config, home, world, (scenario, seed), (clock, bots)) if bots else None
+        if bots:
+            _stamp(clock, say, step, "trade", traded.sentence if traded else "no market of this world was open then")
     return DemoResult(home, result, report, findings, truth, clock.monotonic() - begun, traded)
 
 
-def _trade(config: Config, home: Home, world: World, named: tuple[str, int], clock: Clock) -> "KilledHour | None":
+@contextmanager
+def _compiling() -> Iterator[Callable[[Progress], None]]:
+    """Compile the engine in another process, which needs no world for it; yield what waits for that.
+
+    Should it fail, the first backtest compiles.
+    """
+    command = [sys.executable, "-c", "from edgeworth.engine.walk import prepare; prepare()"]
+    quiet: Any = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(command, **quiet) as process:  # noqa: S603  (our own module)
+
+        def wait(progress: Progress) -> None:
+            if process.poll() is None:
+                progress.start("compiling the engine, once per installation")
+                process.wait()
+                progress.finish()
+
+        try:
+            yield wait
+        finally:
+            process.kill()
+
+
+def _trade(
+    config: Config, home: Home, world: World, named: tuple[str, int],
+    tools: tuple[Clock, "Callable[[], subprocess.Popen[str]]"],
+) -> "KilledHour | None":  # fmt: skip
     """Let the bot trade an hour of the same world on paper; None where no market is open then."""
     from edgeworth.app.paper_hour import Simulation, killed_hour
 
     what = Simulation(*named, hours_before_end=24 * _busiest_day(world))
     try:
-        return killed_hour(dataclasses.replace(config, home=home), what, clock)
+        return killed_hour(dataclasses.replace(config, home=home), what, *tools)
     except DataError as error:
         if error.code == "no-markets":
             return None

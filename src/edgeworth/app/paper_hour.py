@@ -1,15 +1,19 @@
 """An hour of paper trading against a simulated venue inside this process, on a clock that jumps from event to event.
 
 `killed_hour` does it as a machine would meet it: the bot runs in a process of its own, which is killed in the middle
-without warning; a second one finds the journal, compares it with the account, and finishes the hour.
+without warning; a second one, which stood by and knows nothing of the first, finds the journal, compares it with the
+account, and finishes the hour.
 """
 
 import asyncio
+import contextlib
 import dataclasses
+import importlib
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -108,7 +112,7 @@ def summary(opened: Session) -> dict[str, Any]:
 @dataclass(frozen=True, slots=True)
 class KilledHour:
     """What the hour showed. `doubled` are orders at the venue that the journal does not know, `back_s` real seconds
-    from the second start to its first tick, `entries` of the journal that were verified from zero.
+    from the kill to the first tick of the process that took over, `entries` of the journal verified from zero.
     """
 
     minutes: int
@@ -134,22 +138,40 @@ class KilledHour:
         )
 
 
-def killed_hour(config: Config, what: Simulation, clock: Clock) -> KilledHour:
+@contextmanager
+def standing_by() -> Iterator[Callable[[], subprocess.Popen[str]]]:
+    """Start the two processes of a killed hour, which load everything and wait; yield what hands out the next one.
+
+    What was not handed out, or has not ended by itself, is killed with the block.
+    """
+    command = [sys.executable, "-m", "edgeworth.app.paper_hour"]
+    pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with contextlib.ExitStack() as stack:
+        made = [stack.enter_context(subprocess.Popen(command, text=True, **pipes)) for _ in range(2)]  # noqa: S603
+        for process in made:
+            stack.callback(process.kill)
+        waiting = iter(made)
+        yield lambda: next(waiting)
+
+
+def killed_hour(
+    config: Config, what: Simulation, clock: Clock, take: Callable[[], subprocess.Popen[str]]
+) -> KilledHour:  # fmt: skip
     """Trade an hour in a process that is killed on the way, finish it in a second one, and verify the journal.
 
-    Raises DataError demo-trading-failed with what the process said last.
+    `take` is what `standing_by` yields. Raises DataError demo-trading-failed with what the process said last.
     """
-    first = _child(config, what, stop_at=min(KILL_AT, what.ticks - 1))
+    first = _lead(take(), config, what, stop_at=min(KILL_AT, what.ticks - 1))
+    killed_s = clock.monotonic()
     name = journal_name(
         dataclasses.replace(config, settings=config.settings.model_copy(update={"venue": "sandbox"})), "paper"
     )
     journal = open_journal(config, name, clock)
     resumed_at = journal.account.decided_at or what.start
     journal.close()
-    begun = clock.monotonic()
     again = dataclasses.replace(what, begin_at=Micros(resumed_at + 60 * SECOND), ticks=what.ticks - first["ticks"])
     back: list[float] = []
-    last = _child(config, again, told=lambda: back.append(clock.monotonic() - begun))
+    last = _lead(take(), config, again, told=lambda: back.append(clock.monotonic() - killed_s))
     journal = open_journal(config, name, clock)
     try:
         entries = journal.verify()
@@ -165,24 +187,27 @@ def killed_hour(config: Config, what: Simulation, clock: Clock) -> KilledHour:
     )  # fmt: skip
 
 
-def _child(
-    config: Config, what: Simulation, *, stop_at: int = 0, told: Callable[[], None] | None = None
-) -> dict[str, Any]:
-    """Run a bot in a process of its own; with `stop_at` kill it once it made so many ticks."""
-    words = [str(config.home.root), what.scenario, str(what.seed), str(what.start), str(what.ticks)]
-    command = [sys.executable, "-m", "edgeworth.app.paper_hour", *words]
+def _lead(
+    process: subprocess.Popen[str], config: Config, what: Simulation, *, stop_at: int = 0,
+    told: Callable[[], None] | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Let a waiting process run a bot; with `stop_at` kill it once it made so many ticks."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
+    words = [str(config.home.root), what.scenario, what.seed, what.start, what.ticks]
+    with contextlib.suppress(OSError):  # it has ended already: what it said last tells why
+        process.stdin.write(json.dumps(words) + "\n")
+        process.stdin.close()
     last: dict[str, Any] = {}
-    with subprocess.Popen(  # noqa: S603  (our own module)
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        for line in process.stdout or ():
-            last = json.loads(line)
-            if told is not None and last.get("ticks") == 1:
-                told()
-            if stop_at and last.get("ticks", 0) >= stop_at:
-                process.kill()
-                break
-        said = (process.stderr.read() if process.stderr else "").strip()
+    for line in process.stdout:
+        last = json.loads(line)
+        if told is not None and last.get("ticks") == 1:
+            told()
+        if stop_at and last.get("ticks", 0) >= stop_at:
+            process.kill()
+            break
+    said = process.stderr.read().strip()
     if last.get("failed") == "no-markets":
         raise DataError("no-markets", last["message"])
     if "ticks" not in last and "done" not in last:
@@ -190,11 +215,19 @@ def _child(
     return last
 
 
-def main(arguments: list[str]) -> None:
-    """Run a bot as `_child` asks: home, scenario, seed, start, ticks; a JSON line a tick and one at the end."""
-    home, scenario, seed, start, ticks = arguments
+def main() -> None:
+    """Run a bot as `_lead` asks in one line: home, scenario, seed, start, ticks; a JSON line a tick and one at the end.
+
+    What a session loads when it begins is loaded before the line is there.
+    """
+    for name in ("polars", "edgeworth.research.batch_signals.forecaster", "edgeworth.research.batch_signals.lookout"):
+        importlib.import_module(name)
+    asked = sys.stdin.readline()
+    if not asked:  # nobody needs this process
+        return
+    home, scenario, seed, start, ticks = json.loads(asked)
     config = configuration.load(home=Path(home))
-    what = Simulation(scenario, int(seed), ticks=int(ticks), begin_at=Micros(int(start)))
+    what = Simulation(scenario, seed, ticks=ticks, begin_at=Micros(start))
 
     def told(opened: Session) -> None:
         line = {"ticks": opened.bot.ticks, "orders": len(opened.bot.account.by_id), "run": opened.run}
@@ -208,4 +241,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from edgeworth.core.config import CostSettings, RiskSettings
 from edgeworth.core.panel import Int32s, Int64s
 from edgeworth.core.units import DAY
 from edgeworth.engine import layout as at
@@ -34,6 +35,7 @@ from edgeworth.engine.account import (
 )
 from edgeworth.engine.compiled import kernel, piece
 from edgeworth.engine.exits import exit_reason
+from edgeworth.engine.fees import FeeTable
 from edgeworth.engine.fills import quote_table
 from edgeworth.engine.gate import GateCode, blocked, gate
 from edgeworth.engine.layout import Inputs, Limits, State, i64
@@ -403,6 +405,21 @@ def run(tape: Tape, markets: EngineMarkets, opinions: EngineOpinions, config: En
         if status == 0:
             return make_result(state, config, tape.slot_market)
         capacity *= 4
+
+
+def prepare() -> None:
+    """Compile the walk where that was not done yet, by walking one point; it takes some twenty seconds.
+
+    Every walk has the same compiled form, so a process may do this beside others that will need it.
+    """
+    zero, narrow, none = np.zeros(1, np.int64), np.zeros(1, np.int32), np.zeros(0, np.int64)
+    tape = Tape(zero, np.full(1, 5_000, np.uint32), narrow, np.array([0, 1]), narrow)
+    markets = EngineMarkets(
+        event=narrow, category=narrow, exclusive=np.zeros(1, bool), tick_e4=zero + 100, min_lots=zero,
+        fees=FeeTable(np.zeros(2, np.int64), none, none, none), event_no=zero, categories=("",),
+    )  # fmt: skip
+    silence = EngineOpinions.on_tape(tape, none, np.zeros(0, np.int8), np.zeros(0), np.zeros(0))
+    run(tape, markets, silence, EngineConfig.of_settings(CostSettings(), RiskSettings()))
 
 
 def make_limits(config: EngineConfig) -> Limits:
