@@ -1,6 +1,7 @@
 """What every journal must do, whatever its log lies in; a factory opens the same, at first empty, log every time."""
 
 import asyncio
+import contextlib
 import sqlite3
 from collections.abc import Callable, Iterator
 
@@ -293,3 +294,39 @@ def test_a_server_that_forgets_is_refused(postgres_url, tmp_path):
     with pytest.raises(AccessError) as caught:
         TradingLog.open(Home(tmp_path), "live", url=postgres_url)
     assert caught.value.code == "store-not-durable"
+
+
+def test_upkeep_happens_where_nobody_waits_for_it(home):
+    log = TradingLog.open(Home(home), "test")
+    journal = ChainedJournal(log, ManualClock(T0))
+
+    def in_the_file() -> int:
+        with contextlib.closing(sqlite3.connect(f"file:{Home(home).ledger_db}?immutable=1", uri=True)) as plain:
+            return plain.execute("SELECT count(*) FROM trading_events").fetchone()[0]  # without the write-ahead log
+
+    for number in range(98):  # and one commit gave the journal its number
+        journal.note("a", str(number))
+        journal.flush()
+    before = in_the_file()
+    assert before < 98
+    journal.note("a", "last")
+    assert in_the_file() == before
+    journal.flush()
+    assert in_the_file() == 99
+    log.close()
+
+
+def test_what_is_known_to_be_recent_is_not_read_again(open_journal):
+    journal, other = open_journal(), open_journal()
+    clock = journal._clock
+    opened(journal)
+    other.note("from", "elsewhere")
+    clock.advance(1_000)
+    journal.refresh(1_000)
+    assert "from" not in journal.account.notes
+    clock.advance(1)
+    journal.refresh(1_000)
+    assert journal.account.notes["from"] == "elsewhere"
+    other.note("from", "again")
+    journal.refresh()
+    assert journal.account.notes["from"] == "again"

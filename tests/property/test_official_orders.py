@@ -10,6 +10,7 @@ from edgeworth.core.errors import Rejected
 from edgeworth.core.orders import Instrument, Intent, TimeInForce
 from edgeworth.venues.polymarket import typed_data
 from edgeworth.venues.polymarket.order_amounts import amounts_of, market_amounts
+from edgeworth.venues.polymarket.order_outcomes import posted_of, read_body
 from edgeworth.venues.polymarket.order_wire import Terms, order_body
 from edgeworth.venues.polymarket.signing import make_wallet
 
@@ -143,7 +144,9 @@ def check(official, draws, number):
     terms = Terms(owner="k", time_in_force=intent.time_in_force, expiry=expiry, post_only=intent.post_only)
     signed = official.create(unsigned, signature, post_only=intent.post_only)
     _, row = official.post.build_post_order_request(signed, owner_api_key="k")
-    assert order_body(order, signature, terms) == json.dumps(row, separators=(",", ":")).encode()
+    body = order_body(order, signature, terms)
+    assert body == json.dumps(row, separators=(",", ":")).encode()
+    assert posted_of(order, terms) == read_body(body)
     return True
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from edgeworth.core.errors import DataError
 from edgeworth.core.panel import UNKNOWN_TIME
+from edgeworth.engine.cost import FeeTerms
 from edgeworth.engine.fees import MAX_FEE_SHARES_E6, FeeTable, fee_era, taker_fee_e6
 
 
@@ -46,6 +47,7 @@ def test_less_than_one_step_is_free_and_a_part_of_a_step_is_rounded_up() -> None
 def test_equal_to_exact_fractions(shares: int, price: int, rate: int, exponent: int) -> None:
     assert taker_fee_e6(shares, price, rate, exponent) == exact(shares, price, rate, exponent)
     assert taker_fee_e6.py_func(shares, price, rate, exponent) == exact(shares, price, rate, exponent)
+    assert FeeTerms(rate, exponent).fee_e6(price, shares) == exact(shares, price, rate, exponent)
 
 
 def test_the_largest_case() -> None:

@@ -1,5 +1,6 @@
 """The walk on worlds small enough to follow by hand."""
 
+import os
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from edgeworth.engine.gate import GateCode
 from edgeworth.engine.layout import FillKind
 from edgeworth.engine.result import EngineResult
 from edgeworth.engine.types import EngineConfig, EngineMarkets, EngineOpinions, build_tape
-from edgeworth.engine.walk import run
+from edgeworth.engine.walk import prepare, run, walk
 
 FREE = CostSettings(half_spread=0.0, use_fees=False)
 WIDE = {"max_order": 1e6, "max_market": 1.0, "max_event": 1.0, "max_category": 1.0, "max_total": 1.0, "kelly": 1.0}
@@ -159,3 +160,10 @@ def test_small_buffers_are_enlarged() -> None:
     )  # fmt: skip
     assert result.ledger.imbalance() == 0
     assert result.ledger.equity == 1_000_000_000 + result.ledger.gains
+
+
+@pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="nothing is compiled")
+def test_preparing_compiles_what_every_walk_needs() -> None:
+    prepare()
+    replay([market([0.40, 0.50, 0.60])], [(0, 1, 0.70)])
+    assert len(walk.signatures) == 1

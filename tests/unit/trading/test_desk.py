@@ -262,3 +262,29 @@ def test_many_strategies_through_the_journal_never_exceed_a_limit(each: int) -> 
     assert done > 30
     assert journal.account.ledger["cash"] >= 0
     assert desk.view(journal.account, intent()).exposure.total_e6 > 500 * USD
+
+
+def test_a_verdict_stands_for_a_millisecond_unless_the_journal_moves() -> None:
+    marks = {"1-yes": 5_000}
+    journal, desk, clock = make(marks=marks)
+    looked = []
+    view = desk.view
+    desk.view = lambda *values: (looked.append(clock.now()), view(*values))[1]  # type: ignore[method-assign]
+    wanted = intent()
+    check = desk.check(wanted, PAPER)
+    first = check(journal.account)
+    assert first.allowed
+    clock.advance(1_000)
+    assert check(journal.account) is first
+    assert len(looked) == 1
+    clock.advance(1)  # too long ago
+    assert check(journal.account) == first
+    assert len(looked) == 2
+    journal.note("anything", "new")
+    check(journal.account)
+    assert len(looked) == 3
+    halt = raise_halt(HaltCause.PAUSED, TradingState.HALTED, Resume.OPERATOR, "a word", clock.now())
+    journal.record_halt(halt)
+    assert check(journal.account).code == RiskCode.HALTED
+    assert check(journal.account).code == RiskCode.HALTED  # a denial is thought through again every time
+    assert len(looked) == 5

@@ -1,10 +1,13 @@
 """Buckets by hand-computed instants: when a call may leave, and what a complaint of the venue changes."""
 
+import asyncio
+
 import pytest
 
-from edgeworth.core.clock import ManualClock
+from edgeworth.core.clock import ManualClock, VirtualClock
 from edgeworth.core.errors import Fatal
 from edgeworth.core.units import MINUTE, SECOND, Micros
+from edgeworth.core.virtual_loop import run_virtual
 from edgeworth.venues.http.circuit import Circuit
 from edgeworth.venues.http.limits import DOCUMENTED, ROUTES, Bucket, Limiter, Limits, Rate
 
@@ -109,3 +112,22 @@ def test_a_refusal_stays_the_answer_until_something_else_is_said():
     assert circuit.closed_for(61.0) == 0.0
     circuit.succeed()
     assert (circuit.state, circuit.refusal()) == ("closed", None)
+
+
+def test_who_comes_while_others_wait_does_not_overtake_them():
+    limits = Limits(share=1.0, documented={**DOCUMENTED, "clob/keys": Rate(1, 10.0)})
+
+    async def story():
+        limiter, left = Limiter(limits, clock), []
+
+        async def call(name, after):
+            await clock.sleep(after)
+            await limiter.acquire("clob/keys")
+            left.append((name, round(clock.monotonic())))
+
+        names = (("first", 0.0), ("second", 1.0), ("third", 2.0), ("late", 10.5))
+        await asyncio.gather(*(call(name, after) for name, after in names))
+        assert left == [("first", 0), ("second", 10), ("third", 20), ("late", 30)]
+
+    clock = VirtualClock(Micros(0))
+    run_virtual(clock, story())
