@@ -306,12 +306,12 @@ def test_upkeep_happens_where_nobody_waits_for_it(home):
 
     for number in range(98):  # and one commit gave the journal its number
         journal.note("a", str(number))
-        journal.flush()
+        journal.tidy()
     before = in_the_file()
     assert before < 98
     journal.note("a", "last")
     assert in_the_file() == before
-    journal.flush()
+    journal.tidy()
     assert in_the_file() == 99
     log.close()
 

@@ -131,7 +131,7 @@ def _compiling() -> Iterator[Callable[[Progress], None]]:
 
     Should it fail, the first backtest compiles.
     """
-    command = [sys.executable, "-c", "from edgeworth.engine.walk import prepare; prepare()"]
+    command = [sys.executable, "-P", "-c", "from edgeworth.engine.walk import prepare; prepare()"]
     quiet: Any = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     with subprocess.Popen(command, **quiet) as process:  # noqa: S603  (our own module)
 

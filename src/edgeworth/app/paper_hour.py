@@ -133,7 +133,8 @@ class KilledHour:
         gain = (self.equity_e6 - self.deposits_e6) / 1e6
         return (
             f"{self.minutes} minutes on paper, {self.orders} orders, {self.fills} fills, {gain:+.2f} dollars; killed "
-            f"in minute {self.killed_at}, back in {self.back_s:.1f} s, {self.doubled} orders doubled; the ledger "
+            f"in minute {self.killed_at}, another process took over within {self.back_s:.1f} s, {self.doubled} orders "
+            f"doubled; the ledger "
             f"balances ({self.entries} entries replayed from zero)"
         )
 
@@ -144,7 +145,7 @@ def standing_by() -> Iterator[Callable[[], subprocess.Popen[str]]]:
 
     What was not handed out, or has not ended by itself, is killed with the block.
     """
-    command = [sys.executable, "-m", "edgeworth.app.paper_hour"]
+    command = [sys.executable, "-P", "-m", "edgeworth.app.paper_hour"]
     pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with contextlib.ExitStack() as stack:
         made = [stack.enter_context(subprocess.Popen(command, text=True, **pipes)) for _ in range(2)]  # noqa: S603
@@ -208,6 +209,7 @@ def _lead(
             process.kill()
             break
     said = process.stderr.read().strip()
+    process.wait()
     if last.get("failed") == "no-markets":
         raise DataError("no-markets", last["message"])
     if "ticks" not in last and "done" not in last:

@@ -233,7 +233,7 @@ def serving_process(scenario: str, seed: int, start: Micros) -> Iterator[str]:
 
     The process ends with the block, by its own id. Raises Retryable sandbox-not-running when it cannot be started.
     """
-    command = [sys.executable, "-m", "edgeworth.cli", "serve", "--sandbox", "--step", "--json", "--port", "0"]
+    command = [sys.executable, "-P", "-m", "edgeworth.cli", "serve", "--sandbox", "--step", "--json", "--port", "0"]
     command += ["--scenario", scenario, "--world", str(seed), "--start", to_iso(start)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True) as process:  # noqa: S603
         try:

@@ -35,8 +35,8 @@ class FeeTerms(msgspec.Struct, frozen=True):
         """
         if self.rate_e6 <= 0 or shares_e6 <= 0:
             return 0
-        variance = price_e4 * (ONE_PRICE - price_e4)
-        steps, rest = divmod(shares_e6 * self.rate_e6 * variance**self.exponent, _A_STEP[self.exponent])
+        variance = int(price_e4) * (ONE_PRICE - int(price_e4))
+        steps, rest = divmod(int(shares_e6) * self.rate_e6 * variance**self.exponent, _A_STEP[self.exponent])
         return (steps + (rest > 0)) * STEP_E6 if steps else 0
 
     def per_share(self, price: float) -> float:

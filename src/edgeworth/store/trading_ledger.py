@@ -14,7 +14,7 @@ from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from edgeworth.core.chain import GENESIS, Entry, follows
-from edgeworth.core.errors import AccessError
+from edgeworth.core.errors import AccessError, EdgeworthError
 from edgeworth.core.paths import Home
 from edgeworth.store.engines import Translated, listen, prepare_file, server_engine
 from edgeworth.store.ledger_db import Ledger
@@ -31,8 +31,7 @@ _LOCK: Final = 0x7472616465  # PostgreSQL's advisory lock that a writer of any j
 ROOM: Final = 2**40  # entries a journal has room for
 _PAGE: Final = 5_000
 _ROOM_BYTES: Final = 4_000_000  # what SQLite lets the log grow to before it starts again from the beginning
-_TIDY_COMMITS: Final = 100
-_LATE_PAGES: Final = 4_000  # beyond it SQLite tidies within a commit, should nobody have found the time
+_TIDY_COMMITS: Final = 100  # some 400 pages; at 1,000 SQLite does it within a commit, should nobody have asked
 _COLUMNS: Final = "entry_no, at, kind, subject, body, chain"
 _BEHIND: Final = f"SELECT {_COLUMNS} FROM trading_events WHERE entry_no > ? AND entry_no < ?"  # noqa: S608
 _READ: Final = f"{_BEHIND} ORDER BY entry_no LIMIT {_PAGE}"
@@ -143,9 +142,11 @@ class TradingLog:
     def tidy(self) -> None:
         """Carry what the write-ahead log of a file holds into the file, now and then; costs a millisecond or two.
 
-        SQLite would do it within a commit, which an order may be waiting for.
+        SQLite would do it within a commit, which an order may be waiting for. What stands in its way, a full disk, is
+        for the next commit to say, should it matter there.
         """
-        self._database.tidy()
+        with contextlib.suppress(EdgeworthError):
+            self._database.tidy()
 
     def close(self) -> None:
         """Release the connection."""
@@ -193,7 +194,6 @@ class _SqliteStatements:
         connection = self._raw.driver_connection
         assert connection is not None
         self._connection: sqlite3.Connection = connection
-        connection.execute(f"PRAGMA wal_autocheckpoint={_LATE_PAGES}")
         self._commits = 0
         self._cursor = connection.cursor()  # one for all: every answer is read whole before the next question
 
@@ -208,7 +208,8 @@ class _SqliteStatements:
 
     def end(self) -> None:
         if self._connection.in_transaction:  # something failed on the way: nothing of it stays
-            self._connection.rollback()
+            with Translated(self._place):
+                self._connection.rollback()
 
     def select(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         with Translated(self._place):

@@ -149,6 +149,7 @@ class Bot:
             )  # fmt: skip
         await self._act(line)
         parts.journal.flush()
+        parts.journal.tidy()
         self.proving.bet(line)
 
     async def _obey(self) -> None:

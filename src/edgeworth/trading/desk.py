@@ -144,7 +144,7 @@ class RiskDesk:
         """Return the check for `Journal.reserve`; it never raises: a failure denies, and calls for a halt.
 
         What it allowed it allows again, within a millisecond, as long as the journal is where it was: nothing that it
-        looks at can have changed but marks and the time, and neither by more than if it had been asked once.
+        looks at can have changed then but marks and the time.
         """
 
         last: tuple[Account, int, Micros, Verdict] | None = None

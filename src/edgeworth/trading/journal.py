@@ -76,7 +76,7 @@ class Log(Protocol):
         """Yield the committed entries behind a number, in order; `subject` chooses those about one order or intent."""
 
     def tidy(self) -> None:
-        """Do now what would otherwise delay a later transaction; asked where no order waits."""
+        """Do now what would otherwise delay a later transaction; it may be left undone, so it does not fail."""
 
     def close(self) -> None:
         """Release what the log holds."""
@@ -142,7 +142,10 @@ class Journal(Protocol):
         """Record a named fact that survives a restart; "" removes it. With `wait` it goes with the next event."""
 
     def flush(self) -> None:
-        """Commit what waits for a commit, such as denials, which are many and move nothing; do the log's upkeep."""
+        """Commit what waits for a commit, such as denials, which are many and move nothing."""
+
+    def tidy(self) -> None:
+        """Let the log do its upkeep, which takes a millisecond or two: asked when no order is about to leave."""
 
     def refresh(self, recent: int = 0) -> None:
         """Take in what another process has written since; not if all up to `recent` microseconds ago is known."""
@@ -330,9 +333,12 @@ class ChainedJournal:
         return self.log.read(after, subject)
 
     def flush(self) -> None:
-        """Commit what waits for a commit, and let the log do its upkeep: nothing is about to be sent."""
+        """Commit what waits for a commit."""
         if self._denied or self._waiting:
             self._transact(lambda _account: [], flush=True)
+
+    def tidy(self) -> None:
+        """Let the log do its upkeep."""
         self.log.tidy()
 
     def refresh(self, recent: int = 0) -> None:
@@ -393,11 +399,12 @@ class ChainedJournal:
                     entries.append(Entry(number, event.at, kind, ev.subject(event), body, chain))
                 if entries:
                     transaction.append(entries)
+                known_at = self._clock.now()  # as long as the transaction lasts nobody else can write
         except BaseException:
             # whether the commit took place is not known here: the log knows
             self._account, self._number, self._chain = None, 0, GENESIS
             raise
-        self._number, self._chain, self._read_at = number, chain, self._clock.now()
+        self._number, self._chain, self._read_at = number, chain, known_at
         if found:
             self._denied, self._waiting = [], []
 

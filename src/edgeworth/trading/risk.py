@@ -55,8 +55,9 @@ class Exposure(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RiskView(msgspec.Struct, frozen=True, kw_only=True):
-    """What the ledger knows at the moment of the check, for one intent; read in the transaction that will reserve.
+    """What the ledger knows at the moment of the check, for one intent.
 
+    Read in the transaction that will reserve, or within a millisecond before it from a journal that has not moved.
     `cash_e6`: settled cash; `reserved_e6` of it belongs to open and unknown buys. Proceeds of sales that are matched
     but not confirmed are in neither. `confirmed_e6`: confirmed shares of the intent's token, `offered_e6` of them on
     sale already. `orders_minute` and `orders_hour`: orders sent in the last 60 s and 3,600 s. `stage_ppm` and

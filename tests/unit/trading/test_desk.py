@@ -13,7 +13,7 @@ from edgeworth.trading import events as ev
 from edgeworth.trading.desk import EQUITY_NOTE, Baselines, Group, RiskDesk, rebased, stage_note
 from edgeworth.trading.exposure import OpenOrder, Position
 from edgeworth.trading.halts import HaltCause, Resume, TradingState, raise_halt
-from edgeworth.trading.journal import MemoryDisk, MemoryJournal
+from edgeworth.trading.journal import MemoryDisk, MemoryJournal, Verdict
 from edgeworth.trading.risk import Exposure
 from edgeworth.trading.risk_codes import RiskCode
 from edgeworth.trading.sizing import purse_of
@@ -288,3 +288,29 @@ def test_a_verdict_stands_for_a_millisecond_unless_the_journal_moves() -> None:
     assert check(journal.account).code == RiskCode.HALTED
     assert check(journal.account).code == RiskCode.HALTED  # a denial is thought through again every time
     assert len(looked) == 5
+
+
+def test_exposure_is_the_sum_of_the_stakes() -> None:
+    draws = stream(11, "exposure")
+    journal, desk, _ = make(10_000, {})
+    for number in range(60):
+        market, buys = int(draws.integers(12)), number % 5 > 0
+        wanted = intent(
+            intent_id=f"i{number}", instrument=instrument(market, is_yes=number % 2 == 0), is_buy=buys,
+            strategy="abc"[number % 3],
+        )  # fmt: skip
+        journal.reserve(wanted, 1, lambda _account, one=wanted: Verdict(intent=one))
+        if number % 3:
+            fill(journal, send(journal, wanted, number), wanted, int(draws.integers(1, 40)) * 10**6, trade=f"t{number}")
+    account = journal.account
+    assert account.open
+    for market in range(12):
+        asked = intent(instrument=instrument(market), strategy="a")
+        own, stakes = desk.directory.group(market), desk.stakes(account)
+        assert desk.view(account, asked).exposure == Exposure(
+            market_e6=sum(one.usd_e6 for one in stakes if one.group is None or one.group.market_no == market),
+            event_e6=sum(one.usd_e6 for one in stakes if one.group is None or one.group.event_no == own.event_no),
+            category_e6=sum(one.usd_e6 for one in stakes if one.group is None or one.group.category == own.category),
+            strategy_e6=sum(one.usd_e6 for one in stakes if one.group is None or "a" in one.strategies),
+            total_e6=sum(one.usd_e6 for one in stakes),
+        )

@@ -93,24 +93,17 @@ class HttpClient:
         if waited > 0:
             self.usage.add(host, name, waits=1, wait_s=waited)
 
-        left = False
-
         def leaving() -> dict[str, str]:
-            nonlocal left
             signed = headers()
-            left = True
+            self.usage.add(host, name, calls=1)
             return signed
 
-        try:
-            if self._direct is None:
-                request = self._wire.build(method, url, [], body)
-                request.headers.update(leaving())
-                payload = await self._wire.answer(request)
-            else:
-                payload = await self._direct.answer(method, url, body, leaving)
-        finally:
-            if left:
-                self.usage.add(host, name, calls=1)
+        if self._direct is None:
+            request = self._wire.build(method, url, [], body)
+            request.headers.update(leaving())
+            payload = await self._wire.answer(request)
+        else:
+            payload = await self._direct.answer(method, url, body, leaving)
         if payload.status == _TOO_MANY:
             self.usage.add(host, name, rate_limited=1)
             stated = retry_after(payload.headers, read_problem(payload.body), self.clock.now())
