@@ -43,7 +43,11 @@ def simulate(
     faults: Callable[[int], FaultPlan] | None = None,
     each_day: Callable[[int], Any] | None = None,
 ) -> Days:
-    """Collect for so many days; `faults` gets the first instant, `each_day` the number of every day that ended."""
+    """Collect for so many days; `faults` gets the first instant, `each_day` the number of every day that ended.
+
+    The last second is left out: at its end the next slots begin, and which of two timers of one instant comes first is
+    a matter of their rounding.
+    """
     world = generate(scenario, seed)
     start = Micros(world.scenario.end - 30 * DAY)
     clock = VirtualClock(start)
@@ -57,7 +61,7 @@ def simulate(
             async with await MarketStore.open(home, clock=clock) as store:
                 collector = Collector(World(home, store, http, clock, notes), plan(sandbox))
                 extra = [] if each_day is None else [_calendar(collector, clock, each_day)]
-                await collector.run(days * 86_400, extra)
+                await collector.run(days * 86_400 - 1, extra)
                 return collector
         finally:
             await http.close()
