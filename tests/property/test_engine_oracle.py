@@ -267,11 +267,11 @@ FAULTS = {
 
 
 def _some_world(shows: Any) -> World:
-    """Return the first invented world that shows a fault; raises NoSuchExample."""
+    """Return the first invented world that shows a fault, one in a hundred or so; raises NoSuchExample."""
     return find(
         worlds(), shows,
         settings=settings(
-            max_examples=500, phases=[Phase.generate], deadline=None, database=None, derandomize=True,
+            max_examples=5_000, phases=[Phase.generate], deadline=None, database=None, derandomize=True,
             suppress_health_check=list(HealthCheck),
         ),
     )  # fmt: skip
