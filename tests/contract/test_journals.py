@@ -330,3 +330,18 @@ def test_what_is_known_to_be_recent_is_not_read_again(open_journal):
     other.note("from", "again")
     journal.refresh()
     assert journal.account.notes["from"] == "again"
+
+
+def test_what_is_written_while_a_commit_takes_its_time_is_not_overlooked(open_journal):
+    """Others can write as soon as the lock has gone; what is known is as old as the transaction, not as its end."""
+    clock, other = open_journal()._clock, open_journal()
+
+    def slow(point: str) -> None:
+        if point == "journal.after-commit":
+            clock.advance(1_001)
+
+    journal = open_journal(slow)
+    opened(journal)
+    other.note("from", "elsewhere")
+    journal.refresh(1_000)
+    assert journal.account.notes["from"] == "elsewhere"

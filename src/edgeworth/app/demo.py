@@ -30,7 +30,7 @@ from edgeworth.sandbox.world import World, generate
 if TYPE_CHECKING:
     import polars as pl
 
-    from edgeworth.app.paper_hour import KilledHour
+    from edgeworth.app.paper_hour import KilledHour, Simulation
     from edgeworth.research.types import BacktestResult, Verdict
 
 _FIRST_DAY, _LAST_DAY = 5, 120  # days before the world's end among which the hour of trading is chosen
@@ -110,7 +110,7 @@ def run_demo(
         compiled(progress)
     result = _backtest(config, home, progress, clock)
     _stamp(clock, say, step, "backtest", f"{len(result.results)} strategies, each with its reverse control")
-    from edgeworth.app.paper_hour import standing_by
+    from edgeworth.app.paper_hour import Simulation, standing_by
     from edgeworth.research.report import write_report
 
     with standing_by() if trade else nullcontext() as bots:  # they load while the report is drawn
@@ -119,8 +119,10 @@ def run_demo(
         _stamp(clock, say, step, "report", str(report["html"]))
         findings = _compare(world, result)
         step = clock.monotonic()
-        traded = _trade(config, home, world, (scenario, seed), (clock, bots)) if bots else None
+        traded = None
         if bots:
+            what = Simulation(scenario, seed, hours_before_end=24 * _busiest_day(world))
+            traded = _trade(dataclasses.replace(config, home=home), what, clock, bots)
             _stamp(clock, say, step, "trade", traded.sentence if traded else "no market of this world was open then")
     return DemoResult(home, result, report, findings, truth, clock.monotonic() - begun, traded)
 
@@ -148,15 +150,13 @@ def _compiling() -> Iterator[Callable[[Progress], None]]:
 
 
 def _trade(
-    config: Config, home: Home, world: World, named: tuple[str, int],
-    tools: tuple[Clock, "Callable[[], subprocess.Popen[str]]"],
+    config: Config, what: "Simulation", clock: Clock, take: "Callable[[], subprocess.Popen[str]]"
 ) -> "KilledHour | None":  # fmt: skip
     """Let the bot trade an hour of the same world on paper; None where no market is open then."""
-    from edgeworth.app.paper_hour import Simulation, killed_hour
+    from edgeworth.app.paper_hour import killed_hour
 
-    what = Simulation(*named, hours_before_end=24 * _busiest_day(world))
     try:
-        return killed_hour(dataclasses.replace(config, home=home), what, *tools)
+        return killed_hour(config, what, clock, take)
     except DataError as error:
         if error.code == "no-markets":
             return None

@@ -134,8 +134,7 @@ class KilledHour:
         return (
             f"{self.minutes} minutes on paper, {self.orders} orders, {self.fills} fills, {gain:+.2f} dollars; killed "
             f"in minute {self.killed_at}, another process took over within {self.back_s:.1f} s, {self.doubled} orders "
-            f"doubled; the ledger "
-            f"balances ({self.entries} entries replayed from zero)"
+            f"doubled; the ledger balances ({self.entries} entries replayed from zero)"
         )
 
 

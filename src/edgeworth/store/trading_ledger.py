@@ -157,16 +157,23 @@ def _number_of(database: "_SqliteStatements | _ServerStatements", name: str) -> 
     """Return a journal's number, giving it one if it is new."""
     found = database.select(_NAMED, name)
     if not found:
-        database.begin()
-        try:
+        with _transaction(database):
             found = database.select(_NAMED, name)  # somebody else may have been faster
             if not found:
                 found = [(int(database.select(_LAST)[0][0] or 0) + 1,)]
                 database.insert(_NAME, [(found[0][0], name)])
-            database.commit()
-        finally:
-            database.end()
     return int(found[0][0])
+
+
+@contextlib.contextmanager
+def _transaction(database: "_SqliteStatements | _ServerStatements") -> Iterator[None]:
+    """Do all of a block or nothing of it."""
+    database.begin()
+    try:
+        yield
+        database.commit()
+    finally:
+        database.end()
 
 
 def _pages(statements: Statements, base: int, after: int, subject: str | None) -> Iterator[Entry]:
@@ -221,15 +228,10 @@ class _SqliteStatements:
             self._cursor.executemany(statement, rows)
 
     def make_room(self, size: int) -> None:
-        self.begin()
-        try:
-            with Translated(self._place):
-                self._cursor.execute("CREATE TABLE room (filler)")
-                self._cursor.execute("INSERT INTO room VALUES (zeroblob(?))", (size,))
-                self._cursor.execute("DROP TABLE room")
-            self.commit()
-        finally:
-            self.end()
+        with _transaction(self):
+            self.select("CREATE TABLE room (filler)")
+            self.select("INSERT INTO room VALUES (zeroblob(?))", size)
+            self.select("DROP TABLE room")
         self.select("PRAGMA wal_checkpoint(RESTART)")
 
     def tidy(self) -> None:

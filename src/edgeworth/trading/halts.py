@@ -136,4 +136,4 @@ def state_of(halts: Sequence[Halt]) -> TradingState:
 
 def overall(halts: Sequence[Halt]) -> TradingState:
     """Return the state of the whole account; a halt of one strategy or market does not count."""
-    return state_of([halt for halt in halts if halt.scope == EVERYTHING]) if halts else TradingState.ACTIVE
+    return state_of([halt for halt in halts if halt.scope == EVERYTHING])
