@@ -10,7 +10,6 @@ import sys
 import traceback
 from pathlib import Path
 
-import keyring.backend
 import msgspec
 import pytest
 from tests.support.wires import START
@@ -330,6 +329,7 @@ def write_keystore(folder, key, password, name="main", **how):
 
 
 def test_age_files(tmp_path):
+    pytest.importorskip("pyrage", reason="comes with the 'keys' part")
     folder = tmp_path / "keys"
     path = write_age(folder, "main", KEY, "correct horse")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -362,20 +362,22 @@ def test_keystore_files(tmp_path):
         load_key(source, "pass")
 
 
-class InMemory(keyring.backend.KeyringBackend):
-    priority = 1
-
-    def get_password(self, service, username):
-        return KEY.hex() if (service, username) == ("edgeworth", "main") else None
-
-    def set_password(self, service, username, password):
-        raise NotImplementedError
-
-    def delete_password(self, service, username):
-        raise NotImplementedError
-
-
 def test_the_keyring_comes_first_and_its_absence_is_no_obstacle(tmp_path):
+    keyring = pytest.importorskip("keyring", reason="comes with the 'keys' part")
+    pytest.importorskip("keyring.backend")
+
+    class InMemory(keyring.backend.KeyringBackend):
+        priority = 1
+
+        def get_password(self, service, username):
+            return KEY.hex() if (service, username) == ("edgeworth", "main") else None
+
+        def set_password(self, service, username, password):
+            raise NotImplementedError
+
+        def delete_password(self, service, username):
+            raise NotImplementedError
+
     write_keystore(tmp_path, bytes(31) + b"\x09", "p")
     source = KeySource(folder=str(tmp_path))
     before = keyring.get_keyring()
